@@ -1,0 +1,1 @@
+"""Wire types between the services and to customers: pydantic only, no I/O."""

@@ -1,0 +1,30 @@
+"""What the analyzer is asked. It answers with `contracts.result.Analysis`."""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from contracts.render import RenderResult, TransferSlot
+from contracts.wire import PublicInput
+
+
+class Preset(StrEnum):
+    """How much judgement is bought. `rules` never calls the model."""
+
+    RULES = "rules"
+    FAST = "fast"
+    STANDARD = "standard"
+    DEEP = "deep"
+
+
+class AnalyzeRequest(PublicInput):
+    """A rendered page and where to read its artifacts."""
+
+    job_id: str = Field("", max_length=100)
+    tenant_id: str = Field("", max_length=100)
+    analysis_id: str = Field(max_length=100)
+    preset: Preset = Preset.STANDARD
+    render: RenderResult
+    downloads: dict[str, TransferSlot] = Field(description="artifact name → where to GET it; inline data needs none")
+    asset_keys: dict[str, str] = Field(default_factory=dict, description="artifact name → key to name in the result")
+    budget_ms: int = Field(60_000, ge=1_000, le=180_000)

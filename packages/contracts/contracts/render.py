@@ -1,0 +1,170 @@
+"""What the renderer is asked for and what it answers."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from contracts.errors import ErrorCode
+from contracts.geometry import Box, Viewport
+from contracts.wire import PublicInput, Wire
+
+MAX_CAPTURE_PX = 16_000
+"""Taller captures can kill the browser: measured, see docs/adr/0006."""
+
+
+class Area(StrEnum):
+    """What part of the page a screenshot shows."""
+
+    FIRST_SCREEN = "first_screen"
+    FULL_PAGE = "full_page"
+    SECTIONS = "sections"
+
+
+class ImageFormat(StrEnum):
+    """How pixels are encoded."""
+
+    JPEG = "jpeg"
+    PNG = "png"
+    WEBP = "webp"
+
+
+class ScreenshotOutput(PublicInput):
+    """Pixels. `sections` gives one artifact for each section, named `<name>.1`, `<name>.2`, …"""
+
+    kind: Literal["screenshot"] = "screenshot"
+    name: str = Field("screenshot", pattern=r"^[a-z0-9_]{1,40}(\.[a-z0-9_]{1,40})?$")
+    area: Area = Area.FIRST_SCREEN
+    format: ImageFormat = ImageFormat.JPEG
+    quality: int = Field(80, ge=1, le=100, description="ignored for png")
+    viewport: Viewport = Viewport()
+
+
+class FactsOutput(PublicInput):
+    """`PageFacts` as JSON."""
+
+    kind: Literal["facts"] = "facts"
+    name: str = Field("facts", pattern=r"^[a-z0-9_]{1,40}(\.[a-z0-9_]{1,40})?$")
+    viewport: Viewport = Viewport()
+
+
+Output = Annotated[ScreenshotOutput | FactsOutput, Field(discriminator="kind")]
+
+
+class Settle(PublicInput):
+    """When a page counts as ready: DOM, fonts and images done and the network quiet, each within a cap."""
+
+    quiet_ms: int = Field(500, ge=0, le=5_000, description="network silence that counts as quiet")
+    max_ms: int = Field(8_000, ge=0, le=30_000, description="longest wait after the load event")
+    scroll: bool = Field(True, description="scroll through the page so that lazy content loads")
+
+
+class TransferSlot(Wire):
+    """A pre-signed URL for one object: good for one method and some minutes."""
+
+    url: str
+    method: Literal["PUT", "GET"] = "PUT"
+    headers: dict[str, str] = Field(default_factory=dict)
+
+
+class RenderRequest(PublicInput):
+    """One page load and all that is wanted of it."""
+
+    job_id: str = Field("", max_length=100)
+    url: str = Field(max_length=4_096)
+    outputs: list[Output] = Field(min_length=1, max_length=20)
+    settle: Settle | None = Field(None, description="missing: plain shots wait for load, the rest settles")
+    budget_ms: int = Field(45_000, ge=1_000, le=120_000, description="what is left for the whole job, upload included")
+    uploads: dict[str, TransferSlot] = Field(default_factory=dict, description="artifact name → where to PUT it")
+
+
+class Artifact(Wire):
+    """A stored (or inline) piece of the result."""
+
+    name: str
+    content_type: str
+    bytes: int
+    sha256: str
+    width: int | None = Field(None, description="pixels of the image")
+    height: int | None = None
+    viewport: Viewport
+    box: Box | None = Field(None, description="the part of the page that the image shows")
+    data: str | None = Field(None, description="base64, when no upload slot was given for it")
+
+
+class Section(Wire):
+    """A horizontal part of the page, as split in one viewport."""
+
+    id: str
+    viewport: Viewport
+    box: Box
+    heading: str = ""
+    tag: str = ""
+    artifact: str = Field("", description="name of its picture, if one was asked for")
+    sampled: str = Field("", description="`n of m` where repeated rows were left out")
+
+
+class Warning(StrEnum):  # noqa: A001  # the field's word; nothing here uses the builtin
+    """What a result lacks."""
+
+    TRUNCATED = "truncated"
+    NOT_SETTLED = "not_settled"
+    LOAD_TIMEOUT = "load_timeout"
+    IMAGES_PENDING = "images_pending"
+    FONTS_PENDING = "fonts_pending"
+    LAYOUT_MOVED = "layout_moved"
+    FACTS_MISSING = "facts_missing"
+    PICTURES_MISSING = "pictures_missing"
+    PAGE_EMPTY = "page_empty"
+    REQUESTS_BLOCKED = "requests_blocked"
+
+
+class Timings(Wire):
+    """Milliseconds of each phase. `browser_ms` is the time spent waiting on Chromium, `own_ms` the rest."""
+
+    queue_ms: float = 0
+    open_ms: float = 0
+    goto_ms: float = 0
+    settle_ms: float = 0
+    facts_ms: float = 0
+    capture_ms: float = 0
+    upload_ms: float = 0
+    total_ms: float = 0
+    browser_ms: float = 0
+    own_ms: float = 0
+
+
+class PoolState(Wire):
+    """Room in the pool that answered, so that callers can send work where there is room."""
+
+    slots: int
+    free: int
+    queued: int = 0
+
+
+class RenderResult(Wire):
+    """What became of a render. With `partial`, something that was asked for is missing: `warnings` says what."""
+
+    job_id: str = ""
+    requested_url: str
+    final_url: str
+    redirects: int = 0
+    http_status: int
+    title: str = ""
+    artifacts: dict[str, Artifact] = Field(default_factory=dict)
+    sections: list[Section] = Field(default_factory=list)
+    partial: bool = False
+    warnings: list[Warning] = Field(default_factory=list)
+    pending: list[str] = Field(default_factory=list, description="what was still loading, at most 20 URLs")
+    settled_by: Literal["quiet", "cap", "load", "none"] = "none"
+    chromium: str = ""
+    captured_at: str = Field("", description="RFC 3339, UTC")
+    timings: Timings = Timings()
+    pool: PoolState | None = None
+
+
+class RenderFailure(Wire):
+    """Why nothing could be rendered: the problem's code and the text for the caller."""
+
+    code: ErrorCode
+    detail: str

@@ -1,0 +1,1 @@
+"""Plumbing that every service shares: settings, logging, telemetry, HTTP, address policy."""

@@ -1,0 +1,59 @@
+"""Calls from one of our services to another: contract types in and out, problems become `ServiceError` again."""
+
+from datetime import timedelta
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx2
+from opentelemetry import propagate
+from pydantic import BaseModel, ValidationError
+
+from contracts.errors import ErrorCode, Problem
+from contracts.wire import Wire
+from runtime.errors import ServiceError
+
+Answer = TypeVar("Answer", bound=Wire)
+
+
+class ServiceClient:
+    """One other service, over HTTP or, with an ASGI transport, in this process."""
+
+    def __init__(self, name: str, base_url: str, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+        """Name the service for error texts; `transport` replaces the network."""
+        self._name = name
+        self._http = httpx2.AsyncClient(base_url=base_url, transport=transport, trust_env=False)
+
+    async def __aenter__(self) -> Self:
+        """Use as a context manager to close the connections."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def post(self, path: str, body: BaseModel, answer: type[Answer], budget: timedelta) -> Answer:
+        """Send `body`; give up after `budget`. Raises `ServiceError` with the other side's code, or our own."""
+        headers = {"content-type": "application/json"}
+        propagate.inject(headers)
+        try:
+            response = await self._http.post(
+                path, content=body.model_dump_json(), headers=headers, timeout=budget.total_seconds()
+            )
+        except httpx2.TimeoutException as exc:
+            raise ServiceError(ErrorCode.DEADLINE_EXCEEDED, f"The {self._name} did not answer in time.") from exc
+        except httpx2.HTTPError as exc:
+            detail = f"The {self._name} cannot be reached."
+            raise ServiceError(ErrorCode.UNAVAILABLE, detail, reason=repr(exc), retry_after_s=1) from exc
+        if response.is_error:
+            raise self._failure(response)
+        return answer.model_validate_json(response.content)
+
+    def _failure(self, response: httpx2.Response) -> ServiceError:
+        try:
+            problem = Problem.model_validate_json(response.content)
+        except ValidationError:
+            reason = f"{self._name} answered {response.status_code}"
+            return ServiceError(ErrorCode.INTERNAL, f"The {self._name} failed.", reason=reason)
+        return ServiceError(problem.code, problem.detail, errors=problem.errors, retry_after_s=problem.retry_after_s)

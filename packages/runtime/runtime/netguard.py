@@ -1,0 +1,1 @@
+"""Which addresses may be opened: one canonical parse, one explicit table of addresses."""

@@ -1,0 +1,90 @@
+"""problem+json (RFC 9457) answers for every failure of an HTTP service."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from contracts.errors import ErrorCode, FieldError, Problem
+from runtime.errors import ServiceError
+
+log = structlog.get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+_BY_STATUS = {
+    401: ErrorCode.UNAUTHENTICATED,
+    403: ErrorCode.FORBIDDEN,
+    404: ErrorCode.NOT_FOUND,
+    405: ErrorCode.METHOD_NOT_ALLOWED,
+    413: ErrorCode.PAYLOAD_TOO_LARGE,
+    429: ErrorCode.RATE_LIMITED,
+}
+
+
+def problem(request: Request, error: ServiceError, status: int | None = None) -> JSONResponse:
+    """Build the answer for `error`; `status` overrides the code's own."""
+    code = error.code
+    body = Problem(
+        type=f"/docs/errors#{code.value}",
+        title=code.headline,
+        status=status or code.status,
+        detail=error.detail,
+        instance=request.url.path,
+        code=code,
+        errors=error.errors,
+        request_id=request.scope.get("state", {}).get("request_id", ""),
+        retry_after_s=error.retry_after_s,
+    )
+    headers = {} if error.retry_after_s is None else {"Retry-After": str(math.ceil(error.retry_after_s))}
+    content = body.model_dump(mode="json", exclude_none=True)
+    return JSONResponse(content, status_code=body.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def field_errors(errors: Sequence[Any]) -> list[FieldError]:
+    """Name each refused field as the caller wrote it: `body.outputs.0.quality` becomes `outputs.0.quality`."""
+    return [FieldError(field=_path(error["loc"]), message=str(error["msg"])) for error in errors]
+
+
+def _path(location: Sequence[int | str]) -> str:
+    parts = [str(part) for part in location]
+    return ".".join(parts[1:] if len(parts) > 1 and parts[0] in {"body", "query", "path", "header"} else parts)
+
+
+def _validation(request: Request, exc: RequestValidationError) -> JSONResponse:
+    errors = field_errors(exc.errors())
+    detail = "; ".join(f"{error.field}: {error.message}" for error in errors[:3])
+    return problem(request, ServiceError(ErrorCode.INVALID_REQUEST, detail, errors=errors))
+
+
+def _http(request: Request, exc: HTTPException) -> JSONResponse:
+    code = _BY_STATUS.get(exc.status_code, ErrorCode.INVALID_REQUEST if exc.status_code < 500 else ErrorCode.INTERNAL)  # noqa: PLR2004  # HTTP's own border
+    answer = problem(request, ServiceError(code, str(exc.detail)), exc.status_code)
+    answer.headers.update(exc.headers or {})
+    return answer
+
+
+def _service(request: Request, exc: ServiceError) -> JSONResponse:
+    log.info("request_refused", path=request.url.path, code=exc.code.value, reason=exc.reason)
+    return problem(request, exc)
+
+
+def _unexpected(request: Request, exc: Exception) -> JSONResponse:
+    log.error("request_failed", path=request.url.path, exc_info=exc)
+    return problem(request, ServiceError(ErrorCode.INTERNAL, "Something failed on our side. Try again later."))
+
+
+def install(app: FastAPI) -> None:
+    """Answer every failure of `app` with a problem document."""
+    handlers: dict[Any, Any] = {
+        RequestValidationError: _validation,
+        HTTPException: _http,
+        ServiceError: _service,
+        Exception: _unexpected,
+    }
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, handler)

@@ -1,0 +1,72 @@
+"""Identity, time and counts of each HTTP request, as plain ASGI middleware."""
+
+import re
+import time
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from runtime.ids import new_id
+
+_WELL_FORMED = re.compile(r"^[A-Za-z0-9_.-]{8,100}$")
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+
+REQUESTS = Counter("cro_http_requests_total", "HTTP requests answered", ["service", "method", "route", "status"])
+SECONDS = Histogram("cro_http_request_seconds", "Time to answer", ["service", "route"], buckets=_BUCKETS)
+ACTIVE = Gauge("cro_http_active_requests", "HTTP requests being answered", ["service"])
+
+
+def _request_id(scope: Scope) -> str:
+    inbound = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+    return inbound if _WELL_FORMED.match(inbound) else new_id("req")
+
+
+def _route(scope: Scope) -> str:
+    # Only the route's template: a label must never hold a path that a caller chose.
+    return getattr(scope.get("route"), "path", "unmatched")
+
+
+class RequestMiddleware:
+    """Give each request an id, time it, count it, and put `X-Request-ID` and `X-Process-Time` on the answer."""
+
+    def __init__(self, app: ASGIApp, service: str) -> None:
+        """Wrap `app`, whose requests are counted under `service`."""
+        self._app = app
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI call."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = scope.setdefault("state", {})["request_id"] = _request_id(scope)
+        begun = time.perf_counter()
+        status = 500
+
+        async def stamped(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                _stamp(message, request_id, time.perf_counter() - begun)
+            await send(message)
+
+        ACTIVE.labels(self._service).inc()
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, receive, stamped)
+            finally:
+                ACTIVE.labels(self._service).dec()
+                route = _route(scope)
+                REQUESTS.labels(self._service, scope["method"], route, str(status)).inc()
+                SECONDS.labels(self._service, route).observe(time.perf_counter() - begun)
+
+
+def _stamp(message: MutableMapping[str, Any], request_id: str, seconds: float) -> None:
+    message["headers"] = [
+        *message["headers"],
+        (b"x-request-id", request_id.encode()),
+        (b"x-process-time", f"{seconds:.4f}".encode()),
+    ]

@@ -1,0 +1,1 @@
+"""Facts and pixels to findings: rules first, Claude second."""

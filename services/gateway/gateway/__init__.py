@@ -1,0 +1,1 @@
+"""The public API, the job queue and the worker."""

@@ -1,0 +1,1 @@
+"""Pages to pixels and facts, in a pool of Chromium."""
