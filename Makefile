@@ -70,10 +70,14 @@ bench: setup ## Speed against the baselines, side by side in one run
 # --- maintenance -------------------------------------------------------------------------------------------------------
 
 .PHONY: lock generate clean
+EXPORT = $(BIN)/uv export -q --frozen --no-emit-workspace --no-header --no-annotate
 lock: setup ## Renew the locked requirements after a change of dependencies
 	@$(BIN)/uv lock -q
-	@$(BIN)/uv export -q --frozen --all-packages --no-emit-workspace --no-header --no-annotate --no-dev -o requirements.txt
-	@$(BIN)/uv export -q --frozen --all-packages --no-emit-workspace --no-header --no-annotate --all-groups -o requirements-dev.txt
+	@$(EXPORT) --all-packages --no-dev -o requirements.txt
+	@$(EXPORT) --all-packages --all-groups -o requirements-dev.txt
+	@$(EXPORT) --package cro-gateway --no-dev -o services/gateway/requirements.txt
+	@$(EXPORT) --package cro-renderer --no-dev -o services/renderer/requirements.txt
+	@$(EXPORT) --package cro-analyzer-service --no-dev -o services/analyzer/requirements.txt
 
 generate: setup ## Write the generated docs anew (openapi, rules, errors)
 	@$(BIN)/python -m tests.generate
