@@ -108,10 +108,11 @@ class Connection:
             raise ServiceError(ErrorCode.TARGET_TIMEOUT, f"{request.host} did not answer in time.") from exc
         except _BROKEN as exc:
             # A site may close a kept connection at any moment: the browser sees just that, and asks again by itself.
-            if self._browser_left(request) or (reused and not self._replying):
+            # The end of input is a half-close in a tunnel, and in HTTP a browser that has gone.
+            left = self._browser_left() or (not request.tunnels and self._reader.at_eof())
+            if left or (reused and not self._replying):
                 raise ConnectionResetError from exc
-            detail = f"{request.host} dropped the connection."
-            raise ServiceError(ErrorCode.TARGET_REFUSED, detail, reason=repr(exc)) from exc
+            raise _dropped(request.host, exc) from exc
 
     async def _converse(self, request: Request, upstream: Upstream) -> bool:
         if request.method == "CONNECT":
@@ -126,24 +127,28 @@ class Connection:
     async def _relay(self, upstream: Upstream) -> bool:
         """Carry bytes both ways; the end of one direction is passed on and leaves the other open."""
         outcomes = await asyncio.gather(
-            self._pump(upstream.reader, self._writer, self._received),
-            self._pump(self._reader, upstream.writer, self._sent),
+            self._pump(upstream, upstream.reader, self._writer, self._received),
+            self._pump(upstream, self._reader, upstream.writer, self._sent),
             return_exceptions=True,
         )
-        failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-        # A spent budget breaks the other direction too, and is the better explanation.
-        for failure in sorted(failures, key=lambda error: not isinstance(error, ServiceError)):
-            raise failure
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
         return False
 
-    async def _pump(self, source: StreamReader, sink: StreamWriter, seen: Seen) -> None:
+    async def _pump(self, upstream: Upstream, source: StreamReader, sink: StreamWriter, seen: Seen) -> None:
         try:
             await copy_until_end(source, sink, seen)
             if not sink.is_closing():
                 sink.write_eof()
-        except (OSError, ServiceError):
+        except (OSError, ServiceError) as exc:
+            # First the verdict, then the reset: whoever sees the reset asks for the verdict.
+            if isinstance(exc, ServiceError):
+                self._traffic.refuse(upstream.host, upstream.port, exc)
+            elif not self._browser_left():
+                self._traffic.refuse(upstream.host, upstream.port, _dropped(upstream.host, exc))
             self._reset()
-            raise
+            raise ConnectionResetError from exc
 
     async def _exchange(self, request: Request, upstream: Upstream) -> bool:
         """Send a body while already listening: a site may answer before it has read everything."""
@@ -206,9 +211,8 @@ class Connection:
                     pass
         return False
 
-    def _browser_left(self, request: Request) -> bool:
-        # The end of input is a half-close in a tunnel, and in HTTP a browser that has gone.
-        return self._reader.exception() is not None or (not request.tunnels and self._reader.at_eof())
+    def _browser_left(self) -> bool:
+        return self._writer.is_closing() or self._reader.exception() is not None
 
     def _received(self, count: int) -> None:
         self._bytes_in += count
@@ -236,6 +240,10 @@ class Connection:
         if self._upstream:
             self._upstream.writer.transport.abort()
             self._upstream = None
+
+
+def _dropped(host: str, cause: Exception) -> ServiceError:
+    return ServiceError(ErrorCode.TARGET_REFUSED, f"{host} dropped the connection.", reason=repr(cause))
 
 
 async def _stop(task: asyncio.Task[None]) -> None:
