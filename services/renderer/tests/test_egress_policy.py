@@ -116,6 +116,31 @@ async def test_a_smuggled_second_request_is_judged() -> None:
     assert len(inside.requests) == 1
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "GET /origin-form HTTP/1.1",
+        "CONNECT a@b:443 HTTP/1.1",
+        f"CONNECT {'a.' * 150}b:443 HTTP/1.1",
+        "CONNECT good.example\x00:443 HTTP/1.1",
+        "TRACE http://good.example/ HTTP/1.1",
+        "POST http://good.example/ HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked",
+        "GET http://good.example/ HTTP/1.1\r\nX: " + "a" * 70_000,
+    ],
+    ids=range(7),
+)
+async def test_what_cannot_be_read_is_refused_unopened(head: str) -> None:
+    resolver = names("good.example")
+    async with proxy(policy(), resolver) as listener:
+        listener.begin("job")
+        async with client(listener) as browser:
+            await browser.send(head.encode() + b"\r\n\r\nGET http://good.example/ HTTP/1.1\r\n\r\n")
+            answer = await browser.answer()
+            assert (answer.status, answer.refused) == (400, "invalid_request")
+            assert await browser.reader.read() == b""
+    assert resolver.asked == []
+
+
 async def test_a_redirect_is_passed_on_and_its_goal_judged() -> None:
     async def redirect(reader: StreamReader, writer: StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

@@ -13,6 +13,13 @@ _SIZE_LINE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
 Seen = Callable[[int], None]
 
 
+def send(sink: StreamWriter, data: bytes) -> None:
+    """Write to a connection that may have gone. Raises `ConnectionResetError`, which not every event loop does."""
+    if sink.is_closing():
+        raise ConnectionResetError
+    sink.write(data)
+
+
 async def copy_until_end(source: StreamReader, sink: StreamWriter, seen: Seen) -> None:
     """Copy everything up to the end of the stream. `seen` is told each count and may raise."""
     while data := await source.read(CHUNK):
@@ -31,7 +38,7 @@ async def copy_body(source: StreamReader, sink: StreamWriter, body: Body, seen: 
 
 async def _pass(data: bytes, sink: StreamWriter, seen: Seen) -> None:
     seen(len(data))
-    sink.write(data)
+    send(sink, data)
     await sink.drain()
 
 
@@ -51,10 +58,10 @@ async def _copy_chunks(source: StreamReader, sink: StreamWriter, seen: Seen) -> 
             _end_of_chunk(data[-2:])
             await _pass(b"%x\r\n" % size + data, sink, seen)
         else:
-            sink.write(b"%x\r\n" % size)
+            send(sink, b"%x\r\n" % size)
             await _copy_exactly(source, sink, size, seen)
             _end_of_chunk(await source.readexactly(2))
-            sink.write(b"\r\n")
+            send(sink, b"\r\n")
     # Trailer fields are dropped: no browser reads them.
     while len(line := await source.readuntil(b"\r\n")) > len(b"\r\n"):
         seen(len(line))

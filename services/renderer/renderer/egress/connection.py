@@ -7,7 +7,7 @@ import struct
 from asyncio import StreamReader, StreamWriter
 
 from contracts.errors import ErrorCode
-from renderer.egress.body import CHUNK, Seen, copy_body, copy_until_end
+from renderer.egress.body import CHUNK, Seen, copy_body, copy_until_end, send
 from renderer.egress.budget import BYTES, Traffic
 from renderer.egress.dial import BackgroundCallError, Gate, Upstream
 from renderer.egress.message import (
@@ -117,9 +117,9 @@ class Connection:
     async def _converse(self, request: Request, upstream: Upstream) -> bool:
         if request.method == "CONNECT":
             self._replying = True
-            self._writer.write(_ESTABLISHED)
+            send(self._writer, _ESTABLISHED)
             return await self._relay(upstream)
-        upstream.writer.write(write_request(request))
+        send(upstream.writer, write_request(request))
         if request.body.empty:
             return await self._reply(request, upstream)
         return await self._exchange(request, upstream)
@@ -177,7 +177,7 @@ class Connection:
         response = await self._response(request, upstream)
         keep = request.persistent and response.persistent
         self._replying = True
-        self._writer.write(write_response(response, keep=keep))
+        send(self._writer, write_response(response, keep=keep))
         if response.status == _SWITCHING:
             return await self._relay(upstream)
         await copy_body(upstream.reader, self._writer, response.body, self._received)
@@ -194,7 +194,7 @@ class Connection:
                 raise MalformedError("an upgrade that nobody asked for")
             if response.status >= _FINAL or response.status == _SWITCHING:
                 return response
-            self._writer.write(write_response(response, keep=True))
+            send(self._writer, write_response(response, keep=True))
 
     async def _answer(self, error: ServiceError) -> bool:
         """Tell the browser that the proxy refuses; too late for that, let it see a broken answer."""
@@ -202,7 +202,7 @@ class Connection:
         if self._replying:
             self._reset()
             return False
-        self._writer.write(write_refusal(error))
+        send(self._writer, write_refusal(error))
         self._writer.write_eof()
         # Closing with unread input resets the connection, and the browser may then lose the answer.
         with contextlib.suppress(TimeoutError):
