@@ -55,6 +55,7 @@ class Browser:
         self._connection = connection
         self._listener = listener
         self._pages: list[Page] = []
+        self._first: dict[str, str] = {}
         self._spare: asyncio.Task[Page] | None = self._prepare()
         connection.browser.on("Target.targetCreated", self._created)
 
@@ -82,6 +83,8 @@ class Browser:
         pages, self._pages = self._pages, []
         self._spare = self._spare or self._prepare()
         await asyncio.gather(*(page.close() for page in pages))
+        for page in pages:
+            self._first.pop(page.context, None)
 
     def memory_mb(self) -> int:
         """Return the memory of all its processes."""
@@ -121,7 +124,8 @@ class Browser:
 
     def _created(self, event: Message) -> None:
         info = event["targetInfo"]
-        if info.get("openerId") and info["type"] == "page":
+        # The first page of a context is ours; others were opened by it, with or without an opener to tell them by.
+        if self._first.setdefault(info.get("browserContextId", ""), info["targetId"]) != info["targetId"]:
             self._connection.browser.post("Target.closeTarget", targetId=info["targetId"])
 
 

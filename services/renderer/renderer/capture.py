@@ -23,7 +23,7 @@ from renderer import errors, facts, sections
 from renderer.cdp import Message, ProtocolError
 from renderer.page import Page, Picture, Verdicts, Visit
 from renderer.settle import Look, freeze, look, scroll_through, settle, visible_height
-from renderer.stopwatch import Stopwatch
+from renderer.stopwatch import Lap
 from runtime.errors import ServiceError
 
 _ANSWER_S = 3.0
@@ -98,6 +98,8 @@ class View:
     shots: list[Shot] = field(default_factory=list)
     facts: PageFacts | None = None
     sections: list[Section] = field(default_factory=list)
+    measured: bool = False
+    """Whether the page was split: one without content has no sections."""
     warnings: list[Warning] = field(default_factory=list)
     pending: list[str] = field(default_factory=list)
     settled_by: Literal["quiet", "cap", "load", "none"] = "none"
@@ -114,22 +116,25 @@ class View:
         names = {shot.name for shot in self.shots}
         lost = [Warning.FACTS_MISSING] if self.plan.facts and self.facts is None else []
         wanted = {shot.name for shot in self.plan.shots if shot.area is not Area.SECTIONS}
-        pictures = wanted <= names and (not self.plan.of(Area.SECTIONS) or bool(self.sections))
+        pictures = wanted <= names and (not self.plan.of(Area.SECTIONS) or self.measured)
         return lost if pictures else [*lost, Warning.PICTURES_MISSING]
 
 
 class Capture:
     """The state of one view while it is being made."""
 
-    def __init__(self, page: Page, plan: Plan, watch: Stopwatch) -> None:
+    def __init__(self, page: Page, plan: Plan, watch: Lap) -> None:
         """Nothing happens before `run`."""
         self._page = page
         self._plan = plan
         self._watch = watch
+        self._end = 0.0
+        self._loaded = False
         self.view = View(plan)
 
     async def run(self, agent: Message, verdicts: Verdicts, limits: Limits) -> View:
         """Do it all by `limits.end`. Raises `ServiceError` when not even a picture of the first screen could be had."""
+        self._end = limits.end
         visit = Visit(self._plan.url, self._plan.viewport, agent, facts.OBSERVER if self._plan.facts else "")
         try:
             async with asyncio.timeout_at(limits.end - _LAST_S):
@@ -152,7 +157,7 @@ class Capture:
                 with self._watch.browser("goto"):
                     await self._page.navigate(visit, verdicts)
                     await self._page.loaded()
-            self.view.settled_by = "load"
+            self.view.settled_by, self._loaded = "load", True
         except TimeoutError:
             if not self._page.committed:
                 raise errors.timeout() from None
@@ -196,8 +201,10 @@ class Capture:
     async def _whole(self, rule: Settle) -> None:
         """First screen as the visitor meets it, then all of the page: facts and pictures of one moment."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + rule.max_ms / 1000
-        await self._settle(rule, timedelta(milliseconds=rule.max_ms))
+        # What settles never may take half of what is left, so that there is time to say so with facts and pictures.
+        longest = min(rule.max_ms / 1000, (self._end - loop.time()) / 2)
+        until = loop.time() + longest
+        await self._settle(rule, timedelta(seconds=longest))
         await self._shoot_screen()
         if not self._plan.whole:
             with self._watch.browser("settle"):
@@ -214,7 +221,7 @@ class Capture:
 
     async def _settle(self, rule: Settle, longest: timedelta) -> None:
         with self._watch.browser("settle"):
-            settled = await settle(self._page, rule, longest)
+            settled = await settle(self._page, rule, longest, loaded=self._loaded)
         self.view.settled_by = settled.by
         passing = {Warning.NOT_SETTLED, Warning.FONTS_PENDING, Warning.IMAGES_PENDING}
         self.view.warnings = [warning for warning in self.view.warnings if warning not in passing]
@@ -245,6 +252,7 @@ class Capture:
                     self.view.warn(Warning.FACTS_MISSING)
             seen = await look(self._page)
         self._saw(seen)
+        self.view.measured = bool(raw)
         if raw:
             viewport = self._plan.viewport
             if self._plan.facts:

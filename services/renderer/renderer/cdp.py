@@ -50,6 +50,7 @@ class Session:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         if self._failure:
             future.set_exception(self._failure)
+            future.add_done_callback(_seen)
             return future
         self._waiting.add(future)
         future.add_done_callback(self._waiting.discard)

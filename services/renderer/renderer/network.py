@@ -54,6 +54,10 @@ class NetworkLog:
         """Return for how long nothing has been loading; 0 while something is."""
         return 0.0 if self._open else time.monotonic() - self._changed
 
+    def give_up(self) -> None:
+        """Forget what is still being loaded: its load was stopped, and Chromium does not always say so."""
+        self._open.clear()
+
     def pending(self) -> list[str]:
         """Return what is being loaded, the oldest first."""
         return [request.url for request in self._open.values()][:MAX_LISTED]

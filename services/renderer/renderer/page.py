@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -22,7 +23,18 @@ MAX_DIALOGS = 20
 """Dialogs that are dismissed before a page counts as hung: a loop of them never ends by itself."""
 
 WORLD = "cro-renderer"
-_NOT_READY = "Unable to capture screenshot"
+_ATTEMPTS, _PAUSE_S = 3, 0.05
+_ELSEWHERE = (
+    "Not attached to an active page",
+    "Cannot find context with specified id",
+    "Cannot find default execution context",
+    "Execution context was destroyed",
+    "Inspected target navigated or closed",
+    "No frame for given id found",
+)
+_PASSING = ("Unable to capture screenshot", *_ELSEWHERE)
+# The shell opens every window that a script asks for, whatever its flags: 200 of them ruin a job.
+_NO_POPUPS = "window.open = function open() { return null }"
 _WIDE = 1440, 900
 _BLANK = "about:blank"
 
@@ -116,20 +128,7 @@ class Page:
 
     async def evaluate(self, expression: str, *, promise: bool = False) -> str:
         """Run our script in a world of its own, where the page cannot reach it; return the string it returns."""
-        if self._world is None:
-            world = await self.session.call("Page.createIsolatedWorld", frameId=self._target, worldName=WORLD)
-            self._world = world["executionContextId"]
-        try:
-            answer = await self.session.call(
-                "Runtime.evaluate",
-                expression=expression,
-                contextId=self._world,
-                returnByValue=True,
-                awaitPromise=promise,
-            )
-        except ProtocolError:
-            self._world = None  # the page went elsewhere meanwhile
-            raise
+        answer = await self._patiently(lambda: self._evaluate(expression, promise=promise))
         if "exceptionDetails" in answer:
             raise ProtocolError("Runtime.evaluate", json.dumps(answer["exceptionDetails"])[:500])
         return str(answer["result"].get("value", ""))
@@ -144,24 +143,48 @@ class Page:
             params["quality"] = output.quality
         if clip:
             params |= {"clip": {**clip.model_dump(), "scale": scale}, "captureBeyondViewport": True}
-        try:
-            answer = await self.session.call("Page.captureScreenshot", **params)
-        except ProtocolError as exc:
-            if _NOT_READY not in exc.message:
-                raise
-            answer = await self.session.call("Page.captureScreenshot", **params)
+        answer = await self._patiently(lambda: self.session.call("Page.captureScreenshot", **params))
         self._check()
         return Picture(base64.b64decode(answer["data"]), answer["data"])
 
     async def stop_loading(self) -> None:
         """Give up what has not arrived, so that what has can be painted."""
         await self.session.call("Page.stopLoading")
+        self.network.give_up()
 
     async def close(self) -> None:
         """Dispose the context with all that is in it."""
         for session in (*self._children, self.session.id):
             self._connection.drop(session)
         await self._connection.browser.call("Target.disposeBrowserContext", browserContextId=self.context)
+
+    async def _evaluate(self, expression: str, *, promise: bool) -> Message:
+        if self._world is None:
+            world = await self.session.call("Page.createIsolatedWorld", frameId=self._target, worldName=WORLD)
+            self._world = world["executionContextId"]
+        return await self.session.call(
+            "Runtime.evaluate",
+            expression=expression,
+            contextId=self._world,
+            returnByValue=True,
+            awaitPromise=promise,
+        )
+
+    async def _patiently(self, attempt: Callable[[], Awaitable[Message]]) -> Message:
+        """Try again where Chromium was between two documents or had no frame yet. Raises `ServiceError`."""
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return await attempt()
+            except ProtocolError as exc:
+                if not exc.message.startswith(_PASSING):
+                    raise
+            self._world = None
+            await asyncio.sleep(_PAUSE_S)
+            await self.loaded()
+        try:
+            return await attempt()
+        except ProtocolError as exc:
+            raise (errors.unstable() if exc.message.startswith(_ELSEWHERE) else exc) from exc
 
     def _check(self) -> None:
         # Chromium shows a page of its own after a failed navigation, and would photograph that just as well.
@@ -170,7 +193,7 @@ class Page:
 
     def _failure(self, text: str) -> ServiceError:
         main = self.network.main
-        if text == "net::ERR_ABORTED" and not main.error:
+        if text == "net::ERR_ABORTED":
             return errors.empty()
         parts = urlsplit(main.url)
         verdict = self._verdicts.verdict(parts.hostname or "", parts.port) if self._verdicts else None
@@ -235,6 +258,7 @@ async def open_page(connection: Connection) -> Page:
         call("Network.setBypassServiceWorker", bypass=True),
         call("Inspector.enable"),
         call("Emulation.setFocusEmulationEnabled", enabled=True),
+        call("Page.addScriptToEvaluateOnNewDocument", source=_NO_POPUPS),
         call("Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=False, flatten=True),
         browser.call("Browser.setDownloadBehavior", behavior="deny", browserContextId=context),
     )

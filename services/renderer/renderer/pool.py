@@ -5,6 +5,7 @@ killed when they are stuck, and freed by this module only, never by an event fro
 """
 
 import asyncio
+import contextvars
 import random
 import time
 from collections import deque
@@ -130,6 +131,7 @@ class Pool(Generic[T]):
         self._quiet = asyncio.Event()
         self._problem: ServiceError | None = None
         self._replacements = asyncio.Semaphore(1)
+        self._context = contextvars.copy_context()
 
     async def start(self) -> None:
         """Start all slots. Raises the first failure if not one of them starts."""
@@ -384,7 +386,8 @@ class Pool(Generic[T]):
         return ServiceError(ErrorCode.RENDERER_BUSY, detail, retry_after_s=min(60, max(1, estimate)))
 
     def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
-        task = asyncio.create_task(work)
+        # In the pool's own context: a browser outlives the request in whose course it was started.
+        task = asyncio.create_task(work, context=self._context)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(_report)

@@ -108,10 +108,11 @@ async def _views(
     traffic = browser.begin(job_id)
 
     async def one(plan: Plan) -> View | ServiceError:
-        with watch.browser("open"):
+        lap = watch.view()
+        with lap.browser("open"):
             page = await browser.page()
         try:
-            view = await Capture(page, plan, watch).run(agent(plan.viewport, browser.version), traffic, limits)
+            view = await Capture(page, plan, lap).run(agent(plan.viewport, browser.version), traffic, limits)
         except ServiceError as exc:
             browser.tainted |= exc.code in errors.HUNG
             return exc

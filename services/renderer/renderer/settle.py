@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import Literal
 
 from contracts.render import MAX_CAPTURE_PX, Settle, Warning  # noqa: A004  # the contract's word
-from renderer.cdp import ProtocolError
 from renderer.page import Page
 
 _POLL_S = 0.05
@@ -108,8 +107,11 @@ async def look(page: Page) -> Look:
     return Look(**{**seen, "images": tuple(seen["images"])})
 
 
-async def settle(page: Page, rule: Settle, longest: timedelta) -> Settled:
-    """Wait until DOM, fonts and images are there and the network is quiet, for at most `longest`."""
+async def settle(page: Page, rule: Settle, longest: timedelta, *, loaded: bool) -> Settled:
+    """Wait until DOM, fonts and images are there and the network is quiet, for at most `longest`.
+
+    A document whose load was given up (`loaded` is false) never becomes complete: the rest must do.
+    """
     end = asyncio.get_running_loop().time() + longest.total_seconds()
     seen = Look()
     while (left := end - asyncio.get_running_loop().time()) > 0:
@@ -118,11 +120,9 @@ async def settle(page: Page, rule: Settle, longest: timedelta) -> Settled:
                 seen = await look(page)
         except TimeoutError:
             break
-        except ProtocolError:
-            await asyncio.sleep(_POLL_S)  # between two documents
-            continue
         noise_left = rule.quiet_ms / 1000 - page.network.quiet_s()
-        if noise_left <= 0 and seen.ready == "complete" and seen.fonts == "loaded" and not seen.images:
+        ready = seen.ready == "complete" or not loaded
+        if noise_left <= 0 and ready and seen.fonts == "loaded" and not seen.images:
             await _within(_DECODE_S, page, _DECODE)
             return Settled("quiet")
         await asyncio.sleep(min(left, max(_POLL_S, noise_left)))

@@ -8,6 +8,14 @@ from contextlib import contextmanager
 from contracts.render import Timings
 
 
+class Phases(defaultdict[str, float]):
+    """Seconds that one view spent waiting in each phase."""
+
+    def __init__(self) -> None:
+        """Begin at zero everywhere."""
+        super().__init__(float)
+
+
 class Stopwatch:
     """Shared by the views of one job: overlapping waits count once, so what is left is our own time."""
 
@@ -17,13 +25,18 @@ class Stopwatch:
         self._waiting = 0
         self._since = 0.0
         self._browser_s = 0.0
-        self._phases: defaultdict[str, float] = defaultdict(float)
+        self._views: list[Phases] = []
         self.queue_s = 0.0
         self.upload_s = 0.0
 
+    def view(self) -> "Lap":
+        """Return the watch of one view. Of views that run side by side, the slowest counts for each phase."""
+        self._views.append(Phases())
+        return Lap(self, self._views[-1])
+
     @contextmanager
-    def browser(self, phase: str) -> Iterator[None]:
-        """Time a wait for Chromium. Of views that run side by side, the slowest counts for its phase."""
+    def wait(self) -> Iterator[None]:
+        """Time a wait for Chromium."""
         begun = time.perf_counter()
         if not self._waiting:
             self._since = begun
@@ -35,7 +48,6 @@ class Stopwatch:
             now = time.perf_counter()
             if not self._waiting:
                 self._browser_s += now - self._since
-            self._phases[phase] = max(self._phases[phase], now - begun)
 
     def timings(self) -> Timings:
         """Return what was measured so far, in milliseconds."""
@@ -43,16 +55,38 @@ class Stopwatch:
         own = max(0.0, total - self._browser_s - self.queue_s - self.upload_s)
         return Timings(
             queue_ms=_ms(self.queue_s),
-            open_ms=_ms(self._phases["open"]),
-            goto_ms=_ms(self._phases["goto"]),
-            settle_ms=_ms(self._phases["settle"]),
-            facts_ms=_ms(self._phases["facts"]),
-            capture_ms=_ms(self._phases["capture"]),
+            open_ms=self._slowest("open"),
+            goto_ms=self._slowest("goto"),
+            settle_ms=self._slowest("settle"),
+            facts_ms=self._slowest("facts"),
+            capture_ms=self._slowest("capture"),
             upload_ms=_ms(self.upload_s),
             total_ms=_ms(total),
             browser_ms=_ms(self._browser_s),
             own_ms=_ms(own),
         )
+
+    def _slowest(self, phase: str) -> float:
+        return _ms(max((phases[phase] for phases in self._views), default=0.0))
+
+
+class Lap:
+    """One view's share of the job's watch."""
+
+    def __init__(self, watch: Stopwatch, phases: Phases) -> None:
+        """Use `Stopwatch.view`."""
+        self._watch = watch
+        self._phases = phases
+
+    @contextmanager
+    def browser(self, phase: str) -> Iterator[None]:
+        """Time a wait for Chromium in that phase."""
+        begun = time.perf_counter()
+        try:
+            with self._watch.wait():
+                yield
+        finally:
+            self._phases[phase] += time.perf_counter() - begun
 
 
 def _ms(seconds: float) -> float:
