@@ -109,6 +109,7 @@ class Element(Wire):
     landmark: str = Field("", description="header, nav, main, footer, aside, form, dialog, consent, search or nothing")
     heading_level: int = 0
     clickable: bool = False
+    disabled: bool = Field(False, description="a control that takes no input; exempt from contrast and size")
     lines: int = Field(0, description="rendered lines of a text block")
     style: Style | None = None
     link: Link | None = None
