@@ -18,9 +18,29 @@ _CONTROL_ROLES = frozenset(
 )
 _SUBMITS = frozenset({"submit", "button", "image"})
 _SOCIAL = frozenset(
-    "facebook.com x.com twitter.com instagram.com linkedin.com youtube.com tiktok.com pinterest.com github.com t.me "
-    "threads.net mastodon.social reddit.com dribbble.com behance.net xing.com vimeo.com wa.me snapchat.com "
-    "discord.gg medium.com".split()
+    [
+        "facebook.com",
+        "x.com",
+        "twitter.com",
+        "instagram.com",
+        "linkedin.com",
+        "youtube.com",
+        "tiktok.com",
+        "pinterest.com",
+        "github.com",
+        "t.me",
+        "threads.net",
+        "mastodon.social",
+        "reddit.com",
+        "dribbble.com",
+        "behance.net",
+        "xing.com",
+        "vimeo.com",
+        "wa.me",
+        "snapchat.com",
+        "discord.gg",
+        "medium.com",
+    ]
 )
 _SOCIAL_NAMES = frozenset(host.split(".")[0] for host in _SOCIAL if len(host.split(".")[0]) > 2) | {"linked in"}  # noqa: PLR2004  # "x" and "t" are words
 _PAGES = frozenset({"«", "»", "‹", "›", "…"})  # noqa: RUF001  # the signs that pagination uses

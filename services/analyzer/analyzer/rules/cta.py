@@ -161,7 +161,7 @@ def _target_size(view: View, limits: Limits) -> list[Verdict]:
     if crowded:
         proofs = tuple(_size_proof(element, least) for element in crowded)
         size = min(min(e.box.width, e.box.height) for e in crowded)
-        verdicts.append(Verdict(Outcome.FAIL, round(size, 1), proofs, total=len(crowded)))
+        verdicts.append(Verdict(Outcome.FAIL, round(size, 1), proofs, "crowded", total=len(crowded)))
     if view.main is not None and not view.main.disabled:
         side = min(view.main.box.width, view.main.box.height)
         outcome = Outcome.WARN if round(side, 1) < limits["warn"] else Outcome.PASS
@@ -226,7 +226,8 @@ RULES = (
     ),
     Rule(
         id="cta.text_contrast",
-        definition="Label of the main action against its background below 4.5:1 (3:1 from 24 px, or bold from 18.66 px): "
+        definition="Label of the main action against its background below 4.5:1 (3:1 from 24 px, or bold from 18.66 "
+        "px): "
         "fail. Disabled controls are exempt; labels on pictures are not judged.",
         factor=LiftFactor.CLARITY,
         category="cta",
@@ -263,7 +264,8 @@ RULES = (
     ),
     Rule(
         id="cta.competing",
-        definition="Distinct filled buttons in the first screen (a row of cards counts once): from 3 warn, from 5 fail.",
+        definition="Distinct filled buttons in the first screen (a row of cards counts once): from 3 warn, from 5 "
+        "fail.",
         factor=LiftFactor.DISTRACTION,
         category="cta",
         grade=Grade.C,
@@ -288,7 +290,8 @@ RULES = (
     ),
     Rule(
         id="cta.dead_target",
-        definition="The main action's link target is empty, “#”, “javascript:” or an anchor that does not exist, and no "
+        definition="The main action's link target is empty, “#”, “javascript:” or an anchor that does not exist, and "
+        "no "
         "handler is attached in the markup: fail. The same for any other action: warn. No request is made.",
         factor=LiftFactor.ANXIETY,
         category="cta",

@@ -31,7 +31,7 @@ def _apply(rule: Rule, view: View, policy: Policy) -> Said:
         return Said(rule, view, tuple(skip(f"Not a rule for {view.type} pages")))
     try:
         verdicts = rule.check(view, policy.rules[rule.id].limits)
-    except Exception as exc:  # noqa: BLE001  # the outermost loop of rules: one broken rule must not take the report
+    except Exception as exc:  # the outermost loop of rules: one broken rule must not take the report
         log.exception(RULE_FAILED, rule=rule.id, viewport=view.name.value)
         verdicts = [Verdict(Outcome.ERROR, detail=type(exc).__name__)]
     return Said(rule, view, tuple(verdicts))

@@ -164,7 +164,8 @@ def _mobile_zoom(view: View, limits: Limits) -> list[Verdict]:
 RULES = (
     Rule(
         id="form.field_count",
-        definition="Visible fields (a radio group counts once). Lead form: more than 5 warn, more than 9 fail. Checkout: "
+        definition="Visible fields (a radio group counts once). Lead form: more than 5 warn, more than 9 fail. "
+        "Checkout: "
         "more than 8 warn, more than 12 fail.",
         factor=LiftFactor.ANXIETY,
         category="form",

@@ -83,7 +83,8 @@ def _density(view: View, limits: Limits) -> list[Verdict]:
 RULES = (
     Rule(
         id="headline.present",
-        definition="No visible h1, or no text of at least 24 px in the first screen: fail. More than one visible h1: warn.",
+        definition="No visible h1, or no text of at least 24 px in the first screen: fail. More than one visible h1: "
+        "warn.",
         factor=LiftFactor.VALUE_PROPOSITION,
         category="headline",
         grade=Grade.C,
@@ -94,7 +95,8 @@ RULES = (
     ),
     Rule(
         id="headline.length",
-        definition="Main headline of more than 12 words or 70 characters, or of one word: warn. More than 20 words: fail.",
+        definition="Main headline of more than 12 words or 70 characters, or of one word: warn. More than 20 words: "
+        "fail.",
         factor=LiftFactor.CLARITY,
         category="headline",
         grade=Grade.C,

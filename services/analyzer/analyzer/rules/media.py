@@ -105,7 +105,8 @@ RULES = (
     ),
     Rule(
         id="media.alt",
-        definition="An informative image without an alt attribute: warn; more than 20 % of them: fail. Images marked as "
+        definition="An informative image without an alt attribute: warn; more than 20 % of them: fail. Images marked "
+        "as "
         'decorative (alt="") are left out.',
         factor=LiftFactor.CLARITY,
         category="media",
@@ -116,7 +117,8 @@ RULES = (
     ),
     Rule(
         id="media.oversized",
-        definition="An image with more than 4 times the pixels the screen can show and more than 100 kB, or any image above "
+        definition="An image with more than 4 times the pixels the screen can show and more than 100 kB, or any "
+        "image above "
         "500 kB: warn. More than 1,000 kB wasted in all: fail.",
         factor=LiftFactor.DISTRACTION,
         category="media",

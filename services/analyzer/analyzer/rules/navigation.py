@@ -35,7 +35,8 @@ def _link_density(view: View, limits: Limits) -> list[Verdict]:
 RULES = (
     Rule(
         id="nav.link_density",
-        definition="Landing page with more than 7 navigation links in the first screen, or more than half of its words in "
+        definition="Landing page with more than 7 navigation links in the first screen, or more than half of its "
+        "words in "
         "links: warn.",
         factor=LiftFactor.DISTRACTION,
         category="navigation",

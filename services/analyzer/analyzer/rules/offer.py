@@ -89,7 +89,8 @@ def _price(view: View, _limits: Limits) -> list[Verdict]:
 RULES = (
     Rule(
         id="trust.social_proof",
-        definition="None of these on the page: rating data, stars, a quotation or words of customers, a row of three logos, "
+        definition="None of these on the page: rating data, stars, a quotation or words of customers, a row of three "
+        "logos, "
         "a customer count: warn.",
         factor=LiftFactor.ANXIETY,
         category="trust",
@@ -113,7 +114,8 @@ RULES = (
     ),
     Rule(
         id="price.visible",
-        definition="Product page without an amount and its currency in the first screen: warn. Pricing page without any "
+        definition="Product page without an amount and its currency in the first screen: warn. Pricing page without "
+        "any "
         "amount: fail.",
         factor=LiftFactor.CLARITY,
         category="price",

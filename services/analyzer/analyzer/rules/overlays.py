@@ -59,7 +59,8 @@ def _consent(view: View, limits: Limits) -> list[Verdict]:
 RULES = (
     Rule(
         id="overlay.blocking",
-        definition="A dialog or fixed layer that is not about consent covers at least 15 % of the first screen: warn; at "
+        definition="A dialog or fixed layer that is not about consent covers at least 15 % of the first screen: "
+        "warn; at "
         "least 30 % or the main action: fail.",
         factor=LiftFactor.DISTRACTION,
         category="overlay",
@@ -71,7 +72,8 @@ RULES = (
     ),
     Rule(
         id="overlay.consent",
-        definition="The consent layer covers more than 30 % of the phone's first screen or the main action: warn. No reject "
+        definition="The consent layer covers more than 30 % of the phone's first screen or the main action: warn. No "
+        "reject "
         "control on its first level: noted.",
         factor=LiftFactor.DISTRACTION,
         category="overlay",

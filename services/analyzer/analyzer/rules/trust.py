@@ -16,7 +16,9 @@ _MAIL = re.compile(r"[\w.+-]+@[\w-]+\.[a-z]{2,}", re.IGNORECASE)
 _PHONE = re.compile(
     r"(?<![\w.])(?:\+|00)\d[\d ()./-]{7,}\d|\(\d{2,5}\)[ -]?\d[\d -]{4,}\d|\b\d{3}[-. ]\d{3}[-. ]\d{4}\b"
 )
-_CHAT = re.compile(r"intercom|zendesk|drift|crisp|tawk|livechat|hubspot-messages|freshchat|chat-widget|wa\.me", re.I)
+_CHAT = re.compile(
+    r"intercom|zendesk|drift|crisp|tawk|livechat|hubspot-messages|freshchat|chat-widget|wa\.me", re.IGNORECASE
+)
 _ADDRESS_KINDS = frozenset({LinkKind.TEL, LinkKind.MAILTO})
 
 
@@ -98,7 +100,8 @@ def _contact(view: View, _limits: Limits) -> list[Verdict]:
 RULES = (
     Rule(
         id="trust.https",
-        definition="The page is not served over HTTPS, loads scripts, styles or frames over plain HTTP, or a form posts to "
+        definition="The page is not served over HTTPS, loads scripts, styles or frames over plain HTTP, or a form "
+        "posts to "
         "plain HTTP: fail.",
         factor=LiftFactor.ANXIETY,
         category="trust",
