@@ -111,7 +111,7 @@ class Element(Wire):
     heading_level: int = 0
     clickable: bool = False
     inline: bool = Field(False, description="a control within a line of running text")
-    disabled: bool = False
+    disabled: bool = Field(False, description="a control that takes no input; exempt from contrast and size")
     lines: int = Field(0, description="rendered lines of a text block")
     style: Style | None = None
     link: Link | None = None
