@@ -1,0 +1,103 @@
+"""What customers send and receive about analyses."""
+
+from datetime import datetime
+
+from pydantic import ConfigDict, Field
+
+from contracts.analyze import Preset
+from contracts.errors import Problem
+from contracts.result import Analysis
+from contracts.wire import PublicInput, Wire
+from gateway.analyses.store import Record
+from gateway.jobs.states import State
+
+MAX_WAIT_S = 120
+
+
+class AnalysisCreate(PublicInput):
+    """A page to analyse."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"url": "https://example.com/", "preset": "standard", "wait": 30}]}
+    )
+
+    url: str = Field(min_length=1, max_length=4_096, description="an http or https address, as a visitor would open it")
+    preset: Preset = Field(Preset.STANDARD, description="how much judgement is bought; `rules` never calls a model")
+    wait: int | None = Field(
+        None,
+        ge=0,
+        le=MAX_WAIT_S,
+        description="seconds to wait for the result; the header `Prefer: wait=N` does the same",
+    )
+
+
+class Links(Wire):
+    """Where to go from here."""
+
+    self: str
+    report: str | None = Field(None, description="the HTML report, once there is one")
+
+
+class AnalysisSummary(Wire):
+    """An analysis without its result."""
+
+    id: str
+    status: State
+    url: str
+    preset: Preset
+    attempt: int = Field(description="attempts begun; a busy renderer or a restarted worker costs none")
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    error: Problem | None = Field(None, description="why it failed or was cancelled")
+    links: Links
+
+
+class AnalysisRead(AnalysisSummary):
+    """An analysis with its result, when it has one."""
+
+    result: Analysis | None = None
+
+
+class AnalysisPage(Wire):
+    """Analyses, newest first."""
+
+    data: list[AnalysisSummary]
+    next_cursor: str | None = Field(description="pass it as `cursor` for the next page; null on the last one")
+
+
+def _error(record: Record) -> Problem | None:
+    if record.error_code is None or record.state not in {State.FAILED, State.CANCELLED}:
+        return None
+    code = record.error_code
+    return Problem(
+        type=f"/docs/errors#{code.value}",
+        title=code.headline,
+        status=code.status,
+        detail=record.error_detail or "",
+        instance=f"/v1/analyses/{record.id}",
+        code=code,
+    )
+
+
+def summary(record: Record) -> AnalysisSummary:
+    """Show a record without its result."""
+    path = f"/v1/analyses/{record.id}"
+    done = record.state is State.SUCCEEDED
+    return AnalysisSummary(
+        id=record.id,
+        status=record.state,
+        url=record.url,
+        preset=record.preset,
+        attempt=record.attempt,
+        created_at=record.created_at,
+        started_at=record.started_at,
+        finished_at=record.finished_at,
+        error=_error(record),
+        links=Links(self=path, report=f"{path}/report" if done else None),
+    )
+
+
+def read(record: Record) -> AnalysisRead:
+    """Show a record with its result."""
+    return AnalysisRead(**dict(summary(record)), result=record.result)

@@ -1,0 +1,123 @@
+"""One attempt at one job, and what is written down about its end."""
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+from opentelemetry import context, propagate
+
+from contracts.errors import ErrorCode
+from gateway import metrics
+from gateway.db import Database, Write
+from gateway.hints import QUEUE, Hints, job_topic
+from gateway.jobs import leases, outcomes
+from gateway.jobs.delays import after_busy, backoff
+from gateway.jobs.states import Claimed, LeaseLostError, State
+from gateway.pipeline import Pipeline
+from gateway.room import Room
+from gateway.settings import GatewaySettings
+from runtime.errors import ServiceError
+
+log = structlog.get_logger(__name__)
+
+_OUTAGE_PATIENCE = timedelta(minutes=15)
+"""How long a job may wait for a service that cannot be reached before that counts as failing: the promise is that
+99.9 % of jobs end within 15 minutes."""
+
+
+class Attempts:
+    """Runs claimed jobs. Nothing that goes wrong with one of them gets out."""
+
+    def __init__(self, db: Database, hints: Hints, pipeline: Pipeline, room: Room, settings: GatewaySettings) -> None:
+        """Keep the parts."""
+        self._db = db
+        self._hints = hints
+        self._pipeline = pipeline
+        self._room = room
+        self._settings = settings
+        self._taken_away: set[tuple[str, int]] = set()
+
+    def take_away(self, key: tuple[str, int]) -> None:
+        """Say before cancelling a job's task that the job is no longer ours, so that it is not given back."""
+        self._taken_away.add(key)
+
+    async def work(self, job: Claimed) -> None:
+        """Make one attempt at `job` and settle it."""
+        token = context.attach(propagate.extract({"traceparent": job.trace}))
+        with structlog.contextvars.bound_contextvars(job_id=job.id, attempt=job.attempt), self._room.job():
+            try:
+                await self._settle(job)
+            except (LeaseLostError, ServiceError) as error:
+                self._dropped(repr(error))
+            except asyncio.CancelledError:
+                await self._interrupted(job)
+            finally:
+                self._taken_away.discard(job.key)
+                context.detach(token)
+
+    async def _settle(self, job: Claimed) -> None:
+        try:
+            await self._pipeline.run(job)
+        except ServiceError as error:
+            await self._failed(job, error)
+        except LeaseLostError:
+            raise
+        except Exception as error:  # outermost: one job's surprise must not stop the others
+            log.exception("job_surprised")
+            surprise = ServiceError(ErrorCode.INTERNAL, "Something failed on our side.", reason=repr(error))
+            await self._failed(job, surprise)
+        else:
+            await self._ended(job, State.SUCCEEDED, "")
+
+    async def _failed(self, job: Claimed, error: ServiceError) -> None:
+        unreachable = error.code is ErrorCode.UNAVAILABLE and job.age < _OUTAGE_PATIENCE
+        if error.code is ErrorCode.RENDERER_BUSY or unreachable:
+            await self._postpone(job, error)
+        elif error.code.retry and job.attempt < self._settings.max_attempts:
+            await self._retry(job, error)
+        else:
+            log.info("job_failed", code=error.code.value, reason=error.reason)
+            await self._write(lambda db: outcomes.fail(db, job, error))
+            await self._ended(job, State.FAILED, error.code.value)
+
+    async def _postpone(self, job: Claimed, error: ServiceError) -> None:
+        """Give a job back that could not be started, and claim nothing more for as long as the other side asked."""
+        delay = after_busy(error.retry_after_s)
+        self._room.close(delay)
+        log.info("job_postponed", code=error.code.value, reason=error.reason, delay_s=delay.total_seconds())
+        metrics.RELEASED.labels(error.code.value).inc()
+        await self._write(lambda db: leases.release(db, job, delay))
+
+    async def _retry(self, job: Claimed, error: ServiceError) -> None:
+        delay = backoff(job.attempt, self._settings.retry_base_seconds, error.retry_after_s)
+        log.info("job_retried", code=error.code.value, reason=error.reason, delay_s=delay.total_seconds())
+        metrics.RETRIED.labels(error.code.value).inc()
+        await self._write(lambda db: leases.retry(db, job, delay, error))
+
+    async def _interrupted(self, job: Claimed) -> None:
+        if job.key in self._taken_away:
+            self._dropped("taken away")
+            return
+        # The drain time is over, or the process is being torn down. If this write fails, the lease runs out.
+        try:
+            async with self._db.begin() as db:
+                await leases.release(db, job, timedelta())
+        except ServiceError as error:
+            log.warning("job_not_given_back", reason=error.reason)
+            return
+        log.info("job_given_back")
+        metrics.RELEASED.labels("drain").inc()
+        await self._hints.notify(QUEUE)
+
+    async def _write(self, write: Write[bool]) -> None:
+        if not await self._db.insist(write, self._settings.patience):
+            raise LeaseLostError
+
+    async def _ended(self, job: Claimed, state: State, code: str) -> None:
+        metrics.FINISHED.labels(state.value, code).inc()
+        log.info("job_ended", state=state.value, code=code)
+        await self._hints.notify(job_topic(job.id))
+
+    def _dropped(self, reason: str) -> None:
+        metrics.FENCED.inc()
+        log.warning("job_dropped", reason=reason)

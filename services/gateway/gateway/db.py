@@ -1,0 +1,143 @@
+"""The database: engine, transactions, and the one place where its failures become ours."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import asyncpg
+from sqlalchemy import event, exc, text
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from contracts.errors import ErrorCode
+from runtime.errors import ServiceError
+
+Done = TypeVar("Done")
+Write = Callable[[AsyncConnection], Awaitable[Done]]
+
+_POOL_WAIT_S = 2
+_CONNECT_S = 3
+_STATEMENT_S = 10
+_BUSY_MS = 10_000
+
+# An immediate restart of Postgres shows in all of these ways, and each means: retry on a new connection.
+_LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, exc.DBAPIError, exc.TimeoutError)
+# These are our own mistakes, and a retry would repeat them.
+_OURS = (exc.IntegrityError, exc.ProgrammingError, exc.DataError, exc.NotSupportedError)
+
+
+class Database:
+    """One database. `begin` is the only way to write, `read` the cheap way to look."""
+
+    def __init__(self, url: str) -> None:
+        """Prepare `url` (postgresql+asyncpg or sqlite+aiosqlite); nothing is opened yet."""
+        self.dialect = make_url(url).get_backend_name()
+        self._engine = _sqlite(url) if self.dialect == "sqlite" else _postgres(url)
+        self._reader = self._engine.execution_options(reading=True)
+        # SQLite has one writer: waiting here costs less than polling its lock.
+        self._writer = asyncio.Lock() if self.dialect == "sqlite" else None
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that commits at the end. Raises `ServiceError(UNAVAILABLE)` when the database is away."""
+        async with AsyncExitStack() as stack:
+            if self._writer is not None:
+                await stack.enter_async_context(self._writer)
+            yield await stack.enter_async_context(_transaction(self._engine))
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that only reads, and waits for no writer. Raises as `begin` does."""
+        async with _transaction(self._reader) as connection:
+            yield connection
+
+    async def insist(self, write: Write[Done], patience: timedelta) -> Done:
+        """Run `write` in a transaction, again while the database is away: a commit in doubt is done twice.
+
+        So `write` must not mind. Raises `ServiceError(UNAVAILABLE)` after `patience`.
+        """
+        give_up = time.monotonic() + patience.total_seconds()
+        while True:
+            try:
+                async with self.begin() as connection:
+                    return await write(connection)
+            except ServiceError as error:
+                if error.code is not ErrorCode.UNAVAILABLE or time.monotonic() >= give_up:
+                    raise
+            await asyncio.sleep(random.uniform(0.05, 0.5))  # noqa: S311  # spreads load, guards nothing
+
+    async def ping(self) -> None:
+        """Ask for nothing. Raises as `begin` does."""
+        async with self.read() as connection:
+            await connection.execute(text("SELECT 1"))
+
+
+@asynccontextmanager
+async def _transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    try:
+        async with engine.begin() as connection:
+            yield connection
+    except _OURS:
+        raise
+    except _LOST as error:
+        detail = "The database cannot be reached."
+        raise ServiceError(ErrorCode.UNAVAILABLE, detail, reason=repr(error), retry_after_s=2) from error
+
+
+def _postgres(url: str) -> AsyncEngine:
+    server = {
+        "application_name": "cro-gateway",
+        "jit": "off",
+        "statement_timeout": str(_STATEMENT_S * 1_000),
+        "idle_in_transaction_session_timeout": str(_STATEMENT_S * 1_000),
+    }
+    arguments = {"timeout": _CONNECT_S, "command_timeout": _STATEMENT_S, "server_settings": server}
+    return create_async_engine(
+        url,
+        pool_size=10,
+        max_overflow=0,
+        pool_timeout=_POOL_WAIT_S,
+        pool_pre_ping=True,
+        pool_recycle=1_800,
+        connect_args=arguments,
+    )
+
+
+def _sqlite(url: str) -> AsyncEngine:
+    file = make_url(url).database
+    if file and file != ":memory:":
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(url, connect_args={"timeout": _BUSY_MS / 1_000}, pool_timeout=_POOL_WAIT_S)
+    event.listen(engine.sync_engine, "connect", _sqlite_connect)
+    event.listen(engine.sync_engine, "begin", _sqlite_begin)
+    return engine
+
+
+def _sqlite_connect(connection: Any, _record: object) -> None:  # noqa: ANN401  # the driver's own, adapted and untyped
+    # The driver would begin transactions late and by guessing; with this off, `_sqlite_begin` alone does.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        f"busy_timeout={_BUSY_MS}",
+        "foreign_keys=ON",
+        "temp_store=MEMORY",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    # A transaction that reads first and writes later would fail at once when another process wrote in between.
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

@@ -1,0 +1,21 @@
+"""How long a job waits before it is tried again."""
+
+import random
+from datetime import timedelta
+
+LONGEST_S = 300.0
+
+
+def backoff(attempt: int, base_s: float, at_least_s: float | None = None) -> timedelta:
+    """Draw from [0, base × 2^(attempt - 1)], capped at 300 s, on top of what the other side asked for.
+
+    Full jitter: jobs that failed together must not come back together.
+    """
+    ceiling = min(LONGEST_S, base_s * 2.0 ** min(attempt - 1, 30))
+    return timedelta(seconds=(at_least_s or 0) + random.uniform(0, ceiling))  # noqa: S311  # spreads load, guards nothing
+
+
+def after_busy(retry_after_s: float | None) -> timedelta:
+    """Draw from [r, 2 r] for a side that is full and said `retry_after_s` (1 when it said nothing)."""
+    asked = retry_after_s or 1.0
+    return timedelta(seconds=random.uniform(asked, 2 * asked))  # noqa: S311  # spreads load, guards nothing

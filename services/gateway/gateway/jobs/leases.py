@@ -1,0 +1,151 @@
+"""Who works on what: claim, heartbeat, give back, and take from the dead."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Integer, Row, case, func, literal_column, null, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.analyze import Preset
+from contracts.errors import ErrorCode
+from gateway.jobs.states import Claimed, Kind, Stage, State
+from gateway.tables import IS_QUEUED, IS_RUNNING, jobs
+from gateway.times import now_plus
+from runtime.errors import ServiceError
+
+_REAP_LIMIT = 100
+_ONE: ColumnElement[int] = literal_column("1", Integer)
+_NOTHING: ColumnElement[int] = literal_column("0", Integer)
+_CRASHED = "Every worker that took this job died with it."
+
+
+async def claim(db: AsyncConnection, worker_id: str, limit: int, lease: timedelta) -> list[Claimed]:
+    """Take up to `limit` due jobs, first in order first; no other worker can take them while the lease lasts."""
+    due = (
+        select(jobs.c.id)
+        .where(jobs.c.kind == Kind.ANALYSIS, IS_QUEUED, jobs.c.run_at <= now_plus())
+        .order_by(jobs.c.priority, jobs.c.order_key, jobs.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    taken = {
+        "state": case((jobs.c.stage == Stage.RENDER, State.RENDERING), else_=State.ANALYZING),
+        "attempt": jobs.c.attempt + 1,
+        "fence": jobs.c.fence + 1,
+        "worker_id": worker_id,
+        "lease_until": now_plus(lease),
+        "started_at": func.coalesce(jobs.c.started_at, now_plus()),
+    }
+    statement = update(jobs).where(jobs.c.id.in_(select(due.c.id))).values(taken)
+    rows = await db.execute(statement.returning(*jobs.c, now_plus().label("claimed_at")))
+    return [_claimed(row) for row in sorted(rows, key=lambda row: (row.priority, row.order_key, row.id))]
+
+
+def _claimed(row: Row[Any]) -> Claimed:
+    return Claimed(
+        id=row.id,
+        tenant_id=row.tenant_id,
+        url=row.url,
+        preset=Preset(row.preset),
+        stage=Stage(row.stage),
+        attempt=row.attempt,
+        fence=row.fence,
+        trace=row.trace,
+        age=row.claimed_at - row.created_at,
+    )
+
+
+async def heartbeat(db: AsyncConnection, worker_id: str, lease: timedelta) -> set[tuple[str, int]]:
+    """Renew every lease of a worker in one statement; return the claims that it still holds."""
+    statement = update(jobs).where(IS_RUNNING, jobs.c.worker_id == worker_id).values(lease_until=now_plus(lease))
+    rows = await db.execute(statement.returning(jobs.c.id, jobs.c.fence))
+    return {(row.id, row.fence) for row in rows}
+
+
+_BACK = {"state": State.QUEUED, "worker_id": null(), "lease_until": null()}
+
+
+def mine(job: Claimed) -> ColumnElement[bool]:
+    """Return the condition under which a claim may still write."""
+    return (jobs.c.id == job.id) & (jobs.c.fence == job.fence) & IS_RUNNING
+
+
+async def release(db: AsyncConnection, job: Claimed, delay: timedelta) -> bool:
+    """Give a job back without spending an attempt. False: it was no longer ours."""
+    values = {**_BACK, "attempt": jobs.c.attempt - 1, "run_at": now_plus(delay)}
+    return bool((await db.execute(update(jobs).where(mine(job)).values(values))).rowcount)
+
+
+async def retry(db: AsyncConnection, job: Claimed, delay: timedelta, error: ServiceError) -> bool:
+    """Queue a job again after a failure that may pass. False: it was no longer ours."""
+    values = {**_BACK, "run_at": now_plus(delay), "error_code": error.code, "error_detail": error.detail}
+    return bool((await db.execute(update(jobs).where(mine(job)).values(values))).rowcount)
+
+
+@dataclass(frozen=True)
+class Reaped:
+    """A job taken from a worker that fell silent; `dead` when it has taken down too many."""
+
+    id: str
+    dead: bool
+
+
+async def reap(db: AsyncConnection, max_crashes: int) -> Sequence[Reaped]:
+    """Take back what silent workers hold. A crash is no attempt: it is counted apart, and ends in `page_crashed`."""
+    silent = (
+        select(jobs.c.id)
+        .where(IS_RUNNING, jobs.c.lease_until < now_plus())
+        .order_by(jobs.c.lease_until)
+        .limit(_REAP_LIMIT)
+        .with_for_update(skip_locked=True)
+        .cte("silent")
+    )
+    poisonous = jobs.c.crash_count + 1 >= max_crashes
+    values = {
+        **_BACK,
+        "state": case((poisonous, State.FAILED), else_=State.QUEUED),
+        "crash_count": jobs.c.crash_count + 1,
+        "attempt": jobs.c.attempt - 1,
+        "run_at": now_plus(),
+        "error_code": case((poisonous, ErrorCode.PAGE_CRASHED), else_=jobs.c.error_code),
+        "error_detail": case((poisonous, _CRASHED), else_=jobs.c.error_detail),
+        "finished_at": case((poisonous, now_plus()), else_=null()),
+    }
+    statement = update(jobs).where(jobs.c.id.in_(select(silent.c.id))).values(values)
+    rows = await db.execute(statement.returning(jobs.c.id, jobs.c.state))
+    return [Reaped(row.id, row.state == State.FAILED) for row in rows]
+
+
+@dataclass(frozen=True)
+class Depth:
+    """How much work there is of one kind and class."""
+
+    kind: str
+    priority: int
+    queued: int
+    running: int
+    oldest: timedelta
+
+
+async def depth(db: AsyncConnection) -> list[Depth]:
+    """Count the work that is not finished; `oldest` is how long the first of it has been due."""
+    now = now_plus()
+    statement = (
+        select(
+            jobs.c.kind,
+            jobs.c.priority,
+            func.sum(case((IS_QUEUED, _ONE), else_=_NOTHING)).label("queued"),
+            func.sum(case((IS_RUNNING, _ONE), else_=_NOTHING)).label("running"),
+            func.min(case((IS_QUEUED & (jobs.c.run_at <= now), jobs.c.run_at))).label("due_since"),
+            now.label("now"),
+        )
+        .where(IS_QUEUED | IS_RUNNING)
+        .group_by(jobs.c.kind, jobs.c.priority)
+    )
+    return [
+        Depth(row.kind, row.priority, row.queued, row.running, row.now - (row.due_since or row.now))
+        for row in await db.execute(statement)
+    ]

@@ -1,0 +1,92 @@
+"""What became of a job: stage saved, finished, failed, cancelled, requeued. Every write of a worker is fenced."""
+
+from sqlalchemy import delete, insert, null, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.errors import ErrorCode
+from contracts.render import RenderResult
+from contracts.result import Analysis
+from gateway.jobs.leases import mine
+from gateway.jobs.states import Claimed, Stage, State
+from gateway.tables import jobs, renders, results
+from gateway.times import now_plus
+from runtime.errors import ServiceError
+
+_DONE = {"worker_id": null(), "lease_until": null(), "finished_at": now_plus()}
+
+
+async def save_render(db: AsyncConnection, job: Claimed, render: RenderResult, keys: dict[str, str]) -> bool:
+    """Keep a render, and go on to the analysis. False: the job is no longer ours."""
+    values = {"state": State.ANALYZING, "stage": Stage.ANALYZE}
+    if not (await db.execute(update(jobs).where(mine(job)).values(values))).rowcount:
+        return False
+    # Replaced and not only inserted: a commit in doubt is done twice.
+    await db.execute(delete(renders).where(renders.c.job_id == job.id))
+    document = render.model_dump(mode="json")
+    row = {
+        "job_id": job.id,
+        "tenant_id": job.tenant_id,
+        "document": document,
+        "blob_keys": keys,
+        "saved_at": now_plus(),
+    }
+    await db.execute(insert(renders).values(row))
+    return True
+
+
+async def load_render(db: AsyncConnection, job: Claimed) -> tuple[RenderResult, dict[str, str]]:
+    """Return what an earlier attempt rendered, and the blob keys of its artifacts."""
+    statement = select(renders.c.document, renders.c.blob_keys).where(
+        renders.c.job_id == job.id, renders.c.tenant_id == job.tenant_id
+    )
+    row = (await db.execute(statement)).one()
+    return RenderResult.model_validate(row.document), row.blob_keys
+
+
+async def finish(db: AsyncConnection, job: Claimed, analysis: Analysis) -> bool:
+    """Write the result and the final state together. False: the job is no longer ours, and nothing was written."""
+    done = update(jobs).where(mine(job)).values(state=State.SUCCEEDED, error_code=null(), **_DONE)
+    if not (await db.execute(done)).rowcount:
+        return await _ended_by_us(db, job, State.SUCCEEDED)
+    document = analysis.model_dump(mode="json")
+    row = {"job_id": job.id, "tenant_id": job.tenant_id, "document": document, "saved_at": now_plus()}
+    await db.execute(insert(results).values(row))
+    return True
+
+
+async def fail(db: AsyncConnection, job: Claimed, error: ServiceError) -> bool:
+    """End a job for good; it stays visible, and `requeue` revives it. False: it was no longer ours."""
+    values = {"state": State.FAILED, "error_code": error.code, "error_detail": error.detail, **_DONE}
+    if (await db.execute(update(jobs).where(mine(job)).values(values))).rowcount:
+        return True
+    return await _ended_by_us(db, job, State.FAILED)
+
+
+async def _ended_by_us(db: AsyncConnection, job: Claimed, state: State) -> bool:
+    # The connection may have been lost after the commit and before its answer: the same fence means it was ours.
+    statement = select(jobs.c.id).where(jobs.c.id == job.id, jobs.c.fence == job.fence, jobs.c.state == state)
+    return (await db.execute(statement)).first() is not None
+
+
+async def cancel(db: AsyncConnection, tenant_id: str, job_id: str) -> bool:
+    """End a job that is not finished; a worker that holds it finds its lease gone. False: there was none to end."""
+    open_states = [state for state in State if not state.final]
+    statement = update(jobs).where(jobs.c.id == job_id, jobs.c.tenant_id == tenant_id, jobs.c.state.in_(open_states))
+    text = "The analysis was cancelled on request."
+    values = {"state": State.CANCELLED, "error_code": ErrorCode.CANCELLED, "error_detail": text, **_DONE}
+    return bool((await db.execute(statement.values(values))).rowcount)
+
+
+async def requeue(db: AsyncConnection, tenant_id: str, job_id: str) -> bool:
+    """Give a failed job all its attempts again; stages that were finished stay so. False: it is not failed."""
+    statement = update(jobs).where(jobs.c.id == job_id, jobs.c.tenant_id == tenant_id, jobs.c.state == State.FAILED)
+    values = {
+        "state": State.QUEUED,
+        "attempt": 0,
+        "crash_count": 0,
+        "run_at": now_plus(),
+        "finished_at": null(),
+        "error_code": null(),
+        "error_detail": null(),
+    }
+    return bool((await db.execute(statement.values(values))).rowcount)

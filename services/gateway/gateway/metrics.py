@@ -1,0 +1,16 @@
+"""What the gateway counts. Labels are members of enums, never a tenant, host or id."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_SECONDS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 900)
+
+FINISHED = Counter("cro_jobs_finished_total", "Jobs that reached a final state in this process", ["state", "code"])
+RETRIED = Counter("cro_jobs_retried_total", "Failures that put a job back in the queue", ["code"])
+RELEASED = Counter("cro_jobs_released_total", "Jobs given back without spending an attempt", ["reason"])
+FENCED = Counter("cro_jobs_fenced_total", "Results dropped because the job was no longer this worker's")
+REAPED = Counter("cro_jobs_reaped_total", "Jobs taken back from a silent worker", ["outcome"])
+WORK_SECONDS = Histogram("cro_job_stage_seconds", "Time in one stage of one attempt", ["stage"], buckets=_SECONDS)
+QUEUED = Gauge("cro_jobs_queued", "Jobs waiting in the whole queue", ["kind", "priority"])
+RUNNING = Gauge("cro_jobs_running", "Jobs in progress in the whole fleet", ["kind", "priority"])
+OLDEST_SECONDS = Gauge("cro_jobs_oldest_due_seconds", "How long the first due job has waited", ["kind", "priority"])
+TICK_FAILURES = Counter("cro_worker_tick_failures_total", "Rounds of a worker's loops that failed", ["loop"])

@@ -1,0 +1,1 @@
+"""Schema revisions; alembic loads them by path."""

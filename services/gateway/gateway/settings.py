@@ -1,0 +1,58 @@
+"""Everything an operator may set. A profile is chosen by URLs, never by a flag."""
+
+from datetime import timedelta
+
+from pydantic import Field
+
+from runtime.settings import Settings
+
+
+class GatewaySettings(Settings):
+    """Settings of the API and the worker; each field is the environment variable of the same name in capitals."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65_535, description="0 takes a free one")
+    log_level: str = "INFO"
+    metrics_port: int = Field(0, ge=0, le=65_535, description="where the worker shows its metrics; 0: nowhere")
+
+    database_url: str = Field(
+        "sqlite+aiosqlite:///data/cro.db", description="postgresql+asyncpg://… or sqlite+aiosqlite:///file"
+    )
+    blobs_url: str = Field("file:data/blobs", description="file:relative/folder or file:///absolute/folder")
+    blobs_base_url: str = Field(
+        "http://127.0.0.1:8000", description="origin at which renderer and analyzer reach the blob routes"
+    )
+    blobs_secret: str = Field("", description="signs blob URLs; missing: made once and kept in the blob folder")
+
+    renderer_url: str = "http://127.0.0.1:9000"
+    analyzer_url: str = "http://127.0.0.1:9100"
+    render_budget_seconds: int = Field(60, ge=5, le=115)
+    analyze_budget_seconds: int = Field(120, ge=5, le=175)
+
+    worker_concurrency: int = Field(4, ge=1, le=200, description="jobs in progress in one worker")
+    lease_seconds: float = Field(30, ge=1, le=600, description="silence after which a worker counts as dead")
+    poll_seconds: float = Field(1, gt=0, le=30, description="longest time to miss a lost wake-up")
+    drain_seconds: float = Field(25, ge=0, le=600, description="time to finish on SIGTERM before jobs are given back")
+    max_attempts: int = Field(3, ge=1, le=20, description="failures that may be retried before a job is dead")
+    max_crashes: int = Field(2, ge=1, le=1_000, description="workers that a job may take down before it is dead")
+    retry_base_seconds: float = Field(2, ge=0, le=60)
+
+    egress_allow_private: str = Field("", description="private hosts that may be opened: 127.0.0.1:8000,shop.test")
+
+    @property
+    def lease(self) -> timedelta:
+        """Silence after which a worker counts as dead."""
+        return timedelta(seconds=self.lease_seconds)
+
+    @property
+    def poll(self) -> timedelta:
+        """Longest time to miss a lost wake-up."""
+        return timedelta(seconds=self.poll_seconds)
+
+    @property
+    def patience(self) -> timedelta:
+        """How long a result is offered to a database that is away.
+
+        Longer than a lease: if nobody else took the job during the outage, what was paid for is not lost.
+        """
+        return 4 * self.lease

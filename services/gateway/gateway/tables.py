@@ -1,0 +1,108 @@
+"""Every table. The `jobs` row is the queue item, the record of what was asked, and the truth about its state."""
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    literal_column,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from gateway.times import Instant
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+DOCUMENT = JSON().with_variant(JSONB(), "postgresql")
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant_id", String(64), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("preset", String(20), nullable=False),
+    Column("trace", String(100), nullable=False, server_default=""),
+    # order: priority class first, then the virtual finish time given at enqueue
+    Column("priority", SmallInteger, nullable=False),
+    Column("order_key", Double, nullable=False),
+    Column("run_at", Instant, nullable=False),
+    # progress
+    Column("state", String(20), nullable=False),
+    Column("stage", String(20), nullable=False),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("crash_count", Integer, nullable=False, server_default="0"),
+    # the lease: `fence` grows with every claim, so a worker that was declared dead cannot write
+    Column("fence", Integer, nullable=False, server_default="0"),
+    Column("worker_id", String(64)),
+    Column("lease_until", Instant),
+    # outcome
+    Column("error_code", String(40)),
+    Column("error_detail", Text),
+    Column("created_at", Instant, nullable=False),
+    Column("started_at", Instant),
+    Column("finished_at", Instant),
+)
+
+# Literal text and not bound values: a planner can only use a partial index whose condition it can read.
+IS_QUEUED = jobs.c.state == literal_column("'queued'")
+IS_RUNNING = jobs.c.state.in_([literal_column("'rendering'"), literal_column("'analyzing'")])
+
+Index(
+    "ix_jobs_queued",
+    jobs.c.kind,
+    jobs.c.priority,
+    jobs.c.order_key,
+    jobs.c.id,
+    postgresql_where=IS_QUEUED,
+    sqlite_where=IS_QUEUED,
+)
+Index("ix_jobs_running", jobs.c.lease_until, postgresql_where=IS_RUNNING, sqlite_where=IS_RUNNING)
+Index("ix_jobs_tenant", jobs.c.tenant_id, jobs.c.kind, jobs.c.id)
+
+lanes = Table(
+    "lanes",
+    metadata,
+    Column("tenant_id", String(64), primary_key=True),
+    Column("kind", String(20), primary_key=True),
+    Column("priority", SmallInteger, primary_key=True, autoincrement=False),
+    Column("last_key", Double, nullable=False),
+    Index("ix_lanes_last_key", "kind", "priority", "last_key"),
+)
+"""The last virtual finish time that each tenant was given."""
+
+renders = Table(
+    "renders",
+    metadata,
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("tenant_id", String(64), nullable=False),
+    Column("document", DOCUMENT, nullable=False),
+    Column("blob_keys", DOCUMENT, nullable=False),
+    Column("saved_at", Instant, nullable=False),
+)
+"""What the renderer answered, so that a failed analysis never renders twice. `blob_keys`: artifact name → blob key."""
+
+results = Table(
+    "results",
+    metadata,
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("tenant_id", String(64), nullable=False),
+    Column("document", DOCUMENT, nullable=False),
+    Column("saved_at", Instant, nullable=False),
+)

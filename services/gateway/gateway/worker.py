@@ -1,0 +1,161 @@
+"""The loops that claim jobs, keep their leases alive, and take over from dead workers."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from gateway import metrics
+from gateway.attempts import Attempts
+from gateway.db import Database
+from gateway.hints import QUEUE, Hints, job_topic
+from gateway.jobs import leases
+from gateway.jobs.states import Claimed
+from gateway.pipeline import Pipeline, Ports
+from gateway.room import Room
+from gateway.settings import GatewaySettings
+from runtime.errors import ServiceError
+from runtime.ids import new_id
+
+log = structlog.get_logger(__name__)
+
+_BEAT_S = 2.0  # a cancelled job is noticed after two beats, at the price of one small statement each
+_SWEEP_S = 5.0
+
+Key = tuple[str, int]
+
+
+class Worker:
+    """Claims and works until stopped. One per process; any number of processes."""
+
+    def __init__(self, db: Database, ports: Ports, hints: Hints, settings: GatewaySettings) -> None:
+        """Keep the parts; nothing runs before `run`."""
+        self.id = new_id("wrk")
+        self._db = db
+        self._hints = hints
+        self._settings = settings
+        self._room = Room(settings.worker_concurrency)
+        self._attempts = Attempts(db, hints, Pipeline(db, ports, self._room, settings), self._room, settings)
+        self._stopping = False
+        self._tasks: dict[Key, asyncio.Task[None]] = {}
+        self._suspects: set[Key] = set()
+        self._database_failed_at = float("-inf")
+
+    def stop(self) -> None:
+        """Claim nothing more; finish what is in progress, or give it back when the drain time is over."""
+        self._stopping = True
+        self._room.changed.set()
+
+    async def run(self) -> None:
+        """Work until `stop`, then drain."""
+        log.info("worker_started", worker_id=self.id, concurrency=self._settings.worker_concurrency)
+        async with asyncio.TaskGroup() as group:
+            lease_s = self._settings.lease_seconds
+            loops = [
+                group.create_task(self._every(min(_BEAT_S, lease_s / 3), "heartbeat", self._beat)),
+                group.create_task(self._every(min(_SWEEP_S, lease_s / 3), "sweep", self._sweep)),
+            ]
+            while not self._stopping:
+                await self._round(group)
+            await self._drain()
+            for loop in loops:
+                loop.cancel()
+        log.info("worker_stopped", worker_id=self.id)
+
+    async def _round(self, group: asyncio.TaskGroup) -> None:
+        """Claim as many jobs as there is room for, then wait for a reason to claim again."""
+        self._room.changed.clear()
+        wanted = self._room.free()
+        claimed: list[Claimed] = []
+        if wanted:
+            with self._contained("claim"):
+                async with self._db.begin() as db:
+                    claimed = await leases.claim(db, self.id, wanted, self._settings.lease)
+        for job in claimed:
+            self._tasks[job.key] = group.create_task(self._work(job))
+        if not claimed:
+            await self._idle(has_room=bool(wanted))
+
+    async def _work(self, job: Claimed) -> None:
+        try:
+            await self._attempts.work(job)
+        finally:
+            del self._tasks[job.key]
+
+    async def _idle(self, *, has_room: bool) -> None:
+        """Wait for more room or, where there is room, for a job; never longer than the poll time."""
+        waits: list[asyncio.Task[object]] = [asyncio.create_task(self._room.changed.wait())]
+        if has_room:
+            waits.append(asyncio.create_task(self._hints.wait(QUEUE, self._settings.poll)))
+        try:
+            await asyncio.wait(waits, timeout=self._settings.poll_seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+
+    async def _every(self, seconds: float, name: str, tick: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            with self._contained(name):
+                await tick()
+            await asyncio.sleep(seconds)
+
+    @contextmanager
+    def _contained(self, loop: str) -> Iterator[None]:
+        """Keep a loop going whatever one round of it raises."""
+        try:
+            yield
+        except ServiceError as error:
+            self._database_failed_at = time.monotonic()
+            metrics.TICK_FAILURES.labels(loop).inc()
+            log.warning("worker_round_failed", loop=loop, code=error.code.value, reason=error.reason)
+        except Exception:  # outermost: the loop must outlive its rounds
+            metrics.TICK_FAILURES.labels(loop).inc()
+            log.exception("worker_round_failed", loop=loop)
+
+    async def _beat(self) -> None:
+        """Renew every lease; end the work on jobs that were cancelled or given to others."""
+        before = set(self._tasks)
+        if not before:
+            return
+        async with self._db.begin() as db:
+            kept = await leases.heartbeat(db, self.id, self._settings.lease)
+        missing = before - kept
+        # Twice in a row: a job missing for the first time may just have been finished by its own task.
+        for key in missing & self._suspects & set(self._tasks):
+            self._attempts.take_away(key)
+            self._tasks[key].cancel()
+        self._suspects = missing
+
+    async def _sweep(self) -> None:
+        """Take back the jobs of dead workers, and show how long the queue is."""
+        # After an outage of the database every lease looks expired: first let the living renew theirs.
+        if time.monotonic() - self._database_failed_at >= self._settings.lease_seconds:
+            await self._reap()
+        async with self._db.read() as db:
+            depths = await leases.depth(db)
+        for gauge in (metrics.QUEUED, metrics.RUNNING, metrics.OLDEST_SECONDS):
+            gauge.clear()
+        for depth in depths:
+            labels = (depth.kind, str(depth.priority))
+            metrics.QUEUED.labels(*labels).set(depth.queued)
+            metrics.RUNNING.labels(*labels).set(depth.running)
+            metrics.OLDEST_SECONDS.labels(*labels).set(depth.oldest.total_seconds())
+
+    async def _reap(self) -> None:
+        async with self._db.begin() as db:
+            reaped = await leases.reap(db, self._settings.max_crashes)
+        for job in reaped:
+            log.warning("job_reaped", job_id=job.id, dead=job.dead)
+            metrics.REAPED.labels("dead" if job.dead else "requeued").inc()
+            await self._hints.notify(job_topic(job.id) if job.dead else QUEUE)
+
+    async def _drain(self) -> None:
+        for patience_s in (self._settings.drain_seconds, None):
+            running = list(self._tasks.values())
+            if running:
+                await asyncio.wait(running, timeout=patience_s)
+            for task in self._tasks.values():
+                task.cancel()
