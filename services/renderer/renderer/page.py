@@ -82,6 +82,8 @@ class Page:
         self._leaving = False
         self._world: int | None = None
         self._children: set[str] = set()
+        # One at a time: Chromium resizes the page's surface for a clip, and a second clip in flight would see that size.
+        self._shutter = asyncio.Lock()
         self.network.listen(session)
         session.on("Page.frameNavigated", self._navigated)
         session.on("Page.frameRequestedNavigation", self._requested)
@@ -143,7 +145,8 @@ class Page:
             params["quality"] = output.quality
         if clip:
             params |= {"clip": {**clip.model_dump(), "scale": scale}, "captureBeyondViewport": True}
-        answer = await self._patiently(lambda: self.session.call("Page.captureScreenshot", **params))
+        async with self._shutter:
+            answer = await self._patiently(lambda: self.session.call("Page.captureScreenshot", **params))
         self._check()
         return Picture(base64.b64decode(answer["data"]), answer["data"])
 
