@@ -7,7 +7,8 @@ import pytest
 from prometheus_client import REGISTRY
 
 from contracts.errors import ErrorCode
-from renderer.egress import EgressLimits, Refusal
+from renderer.egress import EgressLimits, EgressProxy, Refusal
+from runtime.netguard import AddressPolicy
 from tests.fixtures.network import client, names, policy, proxy, refusal_of, site
 
 pytestmark = pytest.mark.anyio
@@ -353,3 +354,49 @@ async def test_connections_bytes_and_refusals_are_counted() -> None:
         await refusal_of(listener, "http://update.googleapis.com/")
     assert [after - start for after, start in zip(read(), before, strict=True)] == [3, 3 + 3, 3, 1, 1]
     assert metric("cro_egress_active_connections") == 0
+
+
+@pytest.mark.parametrize("body", [b"zz\r\nabc\r\n", b"3\r\nabcX\r\n", b"-1\r\n"])
+async def test_broken_chunks_end_the_exchange(body: bytes) -> None:
+    async def broken(reader: StreamReader, writer: StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        if head.startswith(b"GET"):
+            writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
+        await reader.read()
+
+    async with site(broken) as inside, proxy(policy(inside.port), names(HOST)) as listener:
+        traffic = listener.begin("job")
+        url = f"http://{HOST}:{inside.port}/"
+        async with client(listener) as browser:
+            await browser.send(f"GET {url} HTTP/1.1\r\n\r\n".encode())
+            await browser.head()
+            with pytest.raises(ConnectionResetError):
+                await browser.reader.readuntil(b"0\r\n\r\n")
+        async with client(listener) as browser:
+            await browser.send(f"POST {url} HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n".encode() + body)
+            assert (await browser.answer()).refused == "invalid_request"
+    assert [refusal.code for refusal in traffic.blocked] == [ErrorCode.TARGET_REFUSED, ErrorCode.INVALID_REQUEST]
+
+
+async def test_what_is_remembered_of_refusals_is_bounded_and_distinct() -> None:
+    async with proxy(policy(), limits=EgressLimits(requests=3)) as listener:
+        traffic = listener.begin("job")
+        for last in (1, 2, 1, 3, 4, 5):
+            await refusal_of(listener, f"http://10.0.0.{last}/")
+    assert [refusal.host for refusal in traffic.blocked] == ["10.0.0.2", "10.0.0.1", "10.0.0.3"]
+    assert traffic.verdict("10.0.0.5") is None
+
+
+async def test_without_a_resolver_the_systems_is_asked() -> None:
+    async with site(address="127.0.0.1") as inside:
+        named = AddressPolicy.from_setting(f"localhost:{inside.port}")
+        async with proxy(named) as listener:
+            listener.begin("job")
+            assert await refusal_of(listener, f"http://localhost:{inside.port}/") is None
+            assert await refusal_of(listener, "http://no-such-name.invalid/") == "target_dns"
+    assert inside.connections == 1
+
+
+async def test_a_proxy_that_was_not_started_has_no_listeners() -> None:
+    with pytest.raises(RuntimeError, match="start the proxy"):
+        await EgressProxy(AddressPolicy()).listener()
