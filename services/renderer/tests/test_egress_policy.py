@@ -202,7 +202,7 @@ async def test_calls_of_the_browser_itself_are_refused_apart() -> None:
         async with client(listener) as browser:
             answer = await browser.connect("update.googleapis.com:443")
         async with client(listener) as browser:
-            await browser.connect("accounts.google.com.:443")
+            await browser.connect("clients2.google.com.:443")
     assert answer.status == 403
     assert (traffic.background, traffic.requests, traffic.blocked) == (2, 0, [])
 

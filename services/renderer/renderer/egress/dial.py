@@ -19,7 +19,6 @@ HEAD_LIMIT = 65_536
 # What Chromium itself calls while it idles; refused apart so that no job is charged or blamed for it.
 BACKGROUND_HOSTS = frozenset(
     {
-        "accounts.google.com",
         "android.clients.google.com",
         "clients2.google.com",
         "clients2.googleusercontent.com",
