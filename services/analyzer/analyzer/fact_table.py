@@ -54,7 +54,7 @@ def build(page: JudgedPage, pictures: Mapping[str, Picture]) -> SentPage:
     """Make the fact table of a page. `pictures` are those that go along: boxes are in their pixels."""
     sections: dict[str, SentSection] = {}
     room = PAGE_CHARACTERS
-    for section in _chosen(page):
+    for section in chosen(page):
         sections[section.id] = sent = _section(section, page.facts[section.viewport], room)
         room -= len(sent.text) + sum(len(one.text) for one in sent.elements.values())
     document = {
@@ -69,7 +69,8 @@ def build(page: JudgedPage, pictures: Mapping[str, Picture]) -> SentPage:
     return SentPage(json.dumps(document, ensure_ascii=False), sections, suspicious)
 
 
-def _chosen(page: JudgedPage) -> Iterator[ResultSection]:
+def chosen(page: JudgedPage) -> Iterator[ResultSection]:
+    """Yield the sections that are sent: the first of each viewport, as many as one request holds."""
     left = dict(MAX_SECTIONS)
     for section in page.sections:
         if section.viewport in page.facts and left[section.viewport] > 0:
