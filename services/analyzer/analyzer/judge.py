@@ -125,7 +125,7 @@ class ClaudeJudge:
         ledger.record(reply)
         answer = _parsed(reply, marker)
         suspicious = sent.suspicious or marker in reply.text or _suspects(answer, page)
-        verified = verify(answer, sent, page.findings, suspicious=suspicious)
+        verified = verify(answer, sent, page, suspicious=suspicious)
         _count(verified, page, sent, suspicious=suspicious)
         return _judgement(verified, ledger, degraded and f"{degraded}; {model} answered", suspicious=suspicious)
 
