@@ -37,7 +37,7 @@ _URL = re.compile(
     r"(?i)\b(?:https?|ftp|javascript|data|file|mailto):[^\s<>\"')\]]*|\bwww\.[^\s<>\"')\]]+|//[\w.-]+/\S*"
 )
 _TAG = re.compile(r"<[^<>]{0,500}>")
-_MARKDOWN_LINK = re.compile(r"!?\[([^\[\]]{0,300})\]\([^()]{0,500}\)")
+_MARKDOWN_LINK = re.compile(r"!?\[([^\[\]]{0,300})\]\((?:[^()]|\([^()]{0,200}\)){0,500}\)")
 _LEFTOVER = re.compile(r"[<>`]|!\[")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _FORMULA = re.compile(r"^[\s=+\-@|]+")

@@ -1,7 +1,7 @@
 """The facts of a page as the model gets them: visible text only, sections with element tables, capped and redacted."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -16,7 +16,9 @@ from contracts.result import Outcome, ResultSection
 ELEMENT_CHARACTERS = 160
 NAME_CHARACTERS = 80
 SECTION_CHARACTERS = 1_200
-PAGE_CHARACTERS = 14_000
+TABLE_CHARACTERS = 2_000
+"""All words in one section's element table, so that a wordy first section leaves room for the others."""
+PAGE_CHARACTERS = 24_000
 ELEMENTS_PER_SECTION = 40
 MAX_SECTIONS = {ViewportName.DESKTOP: 12, ViewportName.MOBILE: 6}
 _HANDLES = {ViewportName.DESKTOP: "d", ViewportName.MOBILE: "m"}
@@ -54,7 +56,7 @@ def build(page: JudgedPage, pictures: Mapping[str, Picture]) -> SentPage:
     """Make the fact table of a page. `pictures` are those that go along: boxes are in their pixels."""
     sections: dict[str, SentSection] = {}
     room = PAGE_CHARACTERS
-    for section in _chosen(page):
+    for section in chosen(page):
         sections[section.id] = sent = _section(section, page.facts[section.viewport], room)
         room -= len(sent.text) + sum(len(one.text) for one in sent.elements.values())
     document = {
@@ -69,33 +71,47 @@ def build(page: JudgedPage, pictures: Mapping[str, Picture]) -> SentPage:
     return SentPage(json.dumps(document, ensure_ascii=False), sections, suspicious)
 
 
-def _chosen(page: JudgedPage) -> Iterator[ResultSection]:
+def chosen(page: JudgedPage) -> Iterator[ResultSection]:
+    """Yield the sections that are sent: the first of each viewport and id, as many as one request holds."""
     left = dict(MAX_SECTIONS)
+    seen: set[str] = set()
     for section in page.sections:
-        if section.viewport in page.facts and left[section.viewport] > 0:
+        if section.id not in seen and section.viewport in page.facts and left[section.viewport] > 0:
+            seen.add(section.id)
             left[section.viewport] -= 1
             yield section
 
 
 def _section(section: ResultSection, facts: PageFacts, room: int) -> SentSection:
-    elements: dict[str, SentElement] = {}
-    prose = ""
+    elements = {one.handle: one for one in _elements(section, facts, min(TABLE_CHARACTERS, room))}
+    left = room - sum(len(one.text) for one in elements.values())
+    kind = section.type if section.type in SECTION_TYPES else "other"
+    return SentSection(section, kind, _prose(elements.values(), min(SECTION_CHARACTERS, left)), elements)
+
+
+def _elements(section: ResultSection, facts: PageFacts, room: int) -> Iterator[SentElement]:
     shown = comparable(facts.text)
+    left = ELEMENTS_PER_SECTION
     for element in facts.elements:
         if not element.visible or not _inside(element.box, section.box):
             continue
         text = _words(element, shown)
         if not text and element.field is None and element.picture is None:
             continue
-        if len(prose) + len(text) <= min(SECTION_CHARACTERS, room) and comparable(text) not in comparable(prose):
-            prose = f"{prose} {text}".strip()
         room -= len(text)
-        if room < 0 or len(elements) == ELEMENTS_PER_SECTION:
-            break
-        handle = f"{_HANDLES[section.viewport]}-{element.id}"
-        elements[handle] = SentElement(handle, element, text)
-    kind = section.type if section.type in SECTION_TYPES else "other"
-    return SentSection(section, kind, prose, elements)
+        left -= 1
+        if room < 0 or left < 0:
+            return
+        yield SentElement(f"{_HANDLES[section.viewport]}-{element.id}", element, text)
+
+
+def _prose(elements: Iterable[SentElement], room: int) -> str:
+    """Join the words of a section's elements, each once: what stands inside another element is not repeated."""
+    prose = ""
+    for one in elements:
+        if len(prose) + len(one.text) < room and comparable(one.text) not in comparable(prose):
+            prose = f"{prose} {one.text}".strip()
+    return prose
 
 
 def _inside(box: Box, section: Box) -> bool:

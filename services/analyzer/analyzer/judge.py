@@ -115,7 +115,8 @@ class ClaudeJudge:
     async def _judge(
         self, page: JudgedPage, model: str, ledger: Ledger, deadline: Deadline, degraded: str
     ) -> Judgement:
-        ready = await asyncio.to_thread(pictures.prepare, page.images, prices.find(model))
+        images = {one.id: page.images[one.id] for one in fact_table.chosen(page) if one.id in page.images}
+        ready = await asyncio.to_thread(pictures.prepare, images, prices.find(model))
         sent = fact_table.build(page, ready)
         if not sent.sections:
             raise ClaudeUnavailable(Trouble.NOTHING_TO_JUDGE, "no section lies in a measured viewport")
@@ -124,7 +125,7 @@ class ClaudeJudge:
         ledger.record(reply)
         answer = _parsed(reply, marker)
         suspicious = sent.suspicious or marker in reply.text or _suspects(answer, page)
-        verified = verify(answer, sent, page.findings, suspicious=suspicious)
+        verified = verify(answer, sent, page, suspicious=suspicious)
         _count(verified, page, sent, suspicious=suspicious)
         return _judgement(verified, ledger, degraded and f"{degraded}; {model} answered", suspicious=suspicious)
 

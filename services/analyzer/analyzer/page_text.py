@@ -7,7 +7,7 @@ _SPACE = re.compile(r"\s+")
 _REDACTIONS = (
     (re.compile(r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}"), "[email]"),
     (re.compile(r"\b(?=\w{0,200}\d)(?=\w{0,200}[A-Za-z])[A-Za-z0-9_-]{32,}\b"), "[token]"),
-    (re.compile(r"\+?\d(?:[ .()/-]{0,2}\d){8,}"), "[number]"),
+    (re.compile(r"\+?\d(?:[ .()/-]{0,3}\d){8,}"), "[number]"),
 )
 _SAME = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "‑": "-", "…": "..."})  # noqa: RUF001  # these are the characters that people type alike
 _CANARIES = re.compile(

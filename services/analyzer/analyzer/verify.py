@@ -9,6 +9,7 @@ from analyzer.answer import Answer, SectionAnswer
 from analyzer.claims import plain
 from analyzer.fact_table import SentPage, SentSection
 from analyzer.grounding import Grounded, Verdict, ground, overreach
+from analyzer.judged import JudgedPage
 from analyzer.page_text import comparable, holds_instructions
 from analyzer.prompts import MAX_PER_PAGE, MAX_PER_SECTION
 from analyzer.questions import SECTION_TYPES
@@ -46,14 +47,14 @@ class Verified:
         return sum(count for verdict, count in self.verdicts.items() if verdict not in _KEPT)
 
 
-def verify(answer: Answer, sent: SentPage, rule_findings: Sequence[Finding], *, suspicious: bool) -> Verified:
-    """Check an answer against what was sent. `suspicious`: nothing counts as more than supported."""
+def verify(answer: Answer, sent: SentPage, page: JudgedPage, *, suspicious: bool) -> Verified:
+    """Check an answer against what was sent of `page`. `suspicious`: nothing counts as more than supported."""
     verdicts: Counter[Verdict] = Counter()
     merged: dict[str, str] = {}
     fresh: list[Grounded] = []
     supported = 0
     for one in _grounded(answer, sent, verdicts):
-        rule = _same(one, rule_findings)
+        rule = _same(one, page.findings)
         refused = overreach(one) if rule is None else None
         if rule is not None and rule.id not in merged:
             merged[rule.id] = f"{one.observation} {one.why}".strip()
@@ -63,7 +64,7 @@ def verify(answer: Answer, sent: SentPage, rule_findings: Sequence[Finding], *, 
             verdicts[refused or Verdict.DUPLICATE] += 1
         else:
             fresh.append(one)
-    findings = [_finding(one, suspicious=suspicious) for one in _capped(fresh, verdicts)]
+    findings = [_finding(one, page.analysis_id, suspicious=suspicious) for one in _capped(fresh, verdicts)]
     verdicts.update(Verdict(finding.verification) for finding in findings)
     known = {part.section_id: part for part in reversed(answer.sections) if part.section_id in sent.sections}
     return Verified(
@@ -142,11 +143,11 @@ def _importance(one: Grounded) -> tuple[int, int]:
     return rank(severity(one.question, confidence)), _CONFIDENCE.index(confidence)
 
 
-def _finding(one: Grounded, *, suspicious: bool) -> Finding:
+def _finding(one: Grounded, analysis_id: str, *, suspicious: bool) -> Finding:
     section = one.sent.section
-    fingerprint = hashlib.sha256(f"ai|{one.question.id}|{section.id}".encode()).hexdigest()
+    fingerprint = _digest(f"ai\n{one.question.id}\n{section.id}", 20)
     return Finding(
-        id=f"f_{fingerprint[:12]}",
+        id=f"f_{_digest(f'{analysis_id}/{fingerprint}', 16)}",
         fingerprint=fingerprint,
         source="ai",
         question_id=one.question.id,
@@ -169,6 +170,10 @@ def _finding(one: Grounded, *, suspicious: bool) -> Finding:
             hypothesis=_hypothesis(one),
         ),
     )
+
+
+def _digest(text: str, length: int) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:length]
 
 
 def _hypothesis(one: Grounded) -> str:

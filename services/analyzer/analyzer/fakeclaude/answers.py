@@ -28,7 +28,8 @@ class _Context:
     index: int = 0
 
     def pick(self, name: str, count: int) -> int:
-        return digest(self.seed, str(self.section.get("section_id", "")), name, str(self.index)) % count
+        """Choose one of `count` things: neighbours in a list choose neighbouring ones."""
+        return (digest(self.seed, str(self.section.get("section_id", "")), name) + self.index) % count
 
 
 def answer(body: Json, kind: Kind) -> str:
@@ -95,7 +96,7 @@ def _choice(values: list[Any], name: str, context: _Context) -> Any:  # noqa: AN
         return kind
     of_section = [value for value in values if str(value).startswith(f"{kind}.")] or values
     if name.endswith("_id"):
-        return of_section[(context.pick(name, len(of_section)) + context.index) % len(of_section)]
+        return of_section[context.pick(name, len(of_section))]
     return values[context.pick(name, len(values))]
 
 

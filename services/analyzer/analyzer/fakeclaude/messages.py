@@ -27,6 +27,10 @@ async def create(call: Call) -> Response:
     call.state.spend(message["usage"])
     if scenario.kind is Kind.DROP_BODY:
         return StreamingResponse(_half(call, message), media_type="application/json")
+    if scenario.kind is Kind.GARBLED:
+        return Response(b'{"id": "msg_', media_type="application/json")
+    if scenario.kind is Kind.FOREIGN:
+        return Response("<html>Please log in to the network.</html>", media_type="text/html")
     if call.body.get("stream"):
         events = stream.events(message, broken=scenario.kind is Kind.STREAM_ERROR)
         return StreamingResponse(events, media_type="text/event-stream")

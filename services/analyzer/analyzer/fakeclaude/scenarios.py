@@ -27,6 +27,8 @@ class Kind(StrEnum):
     OVERLOADED = "overloaded"
     DROP = "drop"
     DROP_BODY = "drop_body"
+    GARBLED = "garbled"
+    FOREIGN = "foreign"
     STREAM_ERROR = "stream_error"
     TRUNCATED = "truncated"
     REFUSAL = "refusal"
