@@ -8,13 +8,13 @@ from tests.fixtures.site import Site
 REFUSED = {
     "not-an-address": ("not a web address", "url_invalid"),
     "no-scheme": ("example.com", "url_invalid"),
-    "other-scheme": ("ftp://example.com/file", "url_invalid"),
-    "file": ("file:///etc/passwd", "url_invalid"),
+    "other-scheme": ("ftp://example.com/file", "url_forbidden"),
+    "file": ("file:///etc/passwd", "url_forbidden"),
     "loopback": ("http://127.0.0.1:1/", "url_forbidden"),
     "metadata": ("http://169.254.169.254/latest/meta-data/", "url_forbidden"),
     "decimal-loopback": ("http://2130706433/", "url_forbidden"),
     "mapped-loopback": ("http://[::ffff:127.0.0.1]/", "url_forbidden"),
-    "user-info": ("http://user:pass@example.com/", "url_invalid"),
+    "user-info": ("http://user:pass@example.com/", "url_forbidden"),
     "localhost": ("http://localhost/", "url_forbidden"),
     "port": ("http://example.com:6379/", "url_forbidden"),
 }
