@@ -66,7 +66,8 @@ function acts(record) {
   // Scripts listen without leaving a mark; a pointing hand of its own is what the visitor sees of it.
   if (record.label || record.up.pointer || record.style.cursor !== "pointer") return false;
   if (!record.visible) return false;
-  return (record.box.height <= 160 && record.box.width <= view.width * 0.6) || attributesOf(element).some((name) => HANDLER.test(name));
+  const { width, height } = record.box;
+  return height <= 80 || (height <= 160 && width <= view.width * 0.6) || attributesOf(element).some((name) => HANDLER.test(name));
 }
 
 function kindFor(record) {
