@@ -41,7 +41,6 @@ def test_an_icon_without_name_has_none(read: Read) -> None:
         ('<h2 id="x">A</h2>', "heading", 2),
         ('<div id="x" role="heading" aria-level="3">A</div>', "heading", 3),
         ('<div id="x" role="button">A</div>', "button", 0),
-        ('<a id="x">A</a>', "", 0),
         ('<input id="x" type="search">', "searchbox", 0),
         ('<input id="x" type="nonsense">', "textbox", 0),
         ('<nav id="x"><a href="/">A</a></nav>', "navigation", 0),
@@ -67,7 +66,8 @@ def test_roles(read: Read, html: str, role: str, level: int) -> None:
         ('href="#" onclick="go()"', LinkKind.ANCHOR, True, True),
         ('href="#!" data-bs-toggle="modal"', LinkKind.ANCHOR, False, True),
         ('href=""', LinkKind.EMPTY, True, False),
-        ("", LinkKind.EMPTY, True, False),
+        ('class="btn" style="cursor:pointer"', LinkKind.EMPTY, True, False),
+        ('style="background:#05f"', LinkKind.EMPTY, True, False),
         ('href="javascript:void(0)"', LinkKind.SCRIPT, True, False),
         ('href="javascript:buy()"', LinkKind.SCRIPT, True, True),
         ('href="tel:+491234"', LinkKind.TEL, True, False),
@@ -78,6 +78,11 @@ def test_links(read: Read, attributes: str, kind: LinkKind, *, exists: bool, han
     link = read(f'<a id="x" {attributes}>Go</a><p id="there">Here</p>').one("#x").link
     assert link is not None
     assert (link.kind, link.target_exists, link.has_handler) == (kind, exists, handled)
+
+
+def test_an_anchor_without_address_is_a_place(read: Read) -> None:
+    page = read('<p><a id="x" name="x">Chapter</a> one</p>')
+    assert [element.text for element in page.facts.elements] == ["Chapter one"]
 
 
 def test_fields(read: Read) -> None:
@@ -107,6 +112,15 @@ def test_fields(read: Read) -> None:
     assert page.facts.forms[0].method == "post"
     assert page.facts.forms[0].action == "http://page.test/send"
     assert page.facts.forms[0].element_id == page.one("#f").id
+
+
+def test_buttons_made_of_inputs_are_controls_with_a_type(read: Read) -> None:
+    page = read('<form><input id="x" type="submit" value="Send it"><input type="email"></form>')
+    button = page.one("#x")
+    assert button.clickable
+    assert button.field is not None
+    assert (button.field.type, button.field.form, button.name) == ("submit", 0, "Send it")
+    assert page.facts.forms[0].purpose == "newsletter"
 
 
 @pytest.mark.parametrize(
@@ -226,7 +240,9 @@ def test_open_shadow_roots_are_walked(read: Read) -> None:
 
 
 def test_frames_of_the_same_origin_lend_their_fields(read: Read) -> None:
-    inner = '<body style="margin:0"><h1>Inner</h1><form><input id="card" name="card"></form><button id="pay">Pay</button>'
+    inner = (
+        '<body style="margin:0"><h1>Inner</h1><form><input id="card" name="card"></form><button id="pay">Pay</button>'
+    )
     page = read(
         """<body style="margin:0"><div style="height:100px"></div><iframe id="f" src="/inner" style="margin-left:50px;
         border:10px solid;width:400px;height:300px"></iframe><iframe id="far" src="http://far.test/"></iframe>""",

@@ -34,7 +34,8 @@ def test_the_pages_own_world_cannot_reach_the_reader(read: Read) -> None:
 
 
 def test_clobbered_names_do_not_matter(read: Read) -> None:
-    page = read("""<img name="body"><img name="documentElement"><img name="elementFromPoint"><form id="f" action="/real">
+    page = read("""<img name="body"><img name="documentElement"><img name="elementFromPoint"><form
+        id="f" action="/real">
         <input name="action"><input name="id"><input name="parentNode"><input name="children"><input name="tagName">
         <input name="getAttribute"><input name="getBoundingClientRect"><input name="nodeType"><input name="firstChild">
         <input name="attributes"><input name="localName"><input name="shadowRoot"><button>Send</button></form>""")
@@ -51,7 +52,8 @@ def test_huge_attributes_and_texts_are_cut(read: Read) -> None:
         before="""() => { const big = 'x'.repeat(5e6); const h = document.querySelector('h1');
             h.className = big; h.title = big; h.setAttribute('aria-label', big);
             const p = document.createElement('p'); p.textContent = 'word '.repeat(1e6); document.body.append(p);
-            const a = document.createElement('a'); a.href = '/' + big; a.textContent = 'Go'; document.body.append(a); }""",
+            const a = document.createElement('a'); a.href = '/' + big; a.textContent = 'Go';
+            document.body.append(a); }""",
     )
     assert len(page.raw) < 1_000_000
     assert len(page.one("#h").name) == 200
@@ -73,7 +75,9 @@ def test_an_svg_document_is_no_reason_to_fail(read: Read) -> None:
     assert page.facts.url == "http://page.test/x.svg"
 
 
-@pytest.mark.parametrize("raw", ["", "nothing", "[]", "null", "{}", '{"version":2}', "[" * 100_000, '"text"', "x" * 17_000_000])
+@pytest.mark.parametrize(
+    "raw", ["", "nothing", "[]", "null", "{}", '{"version":2}', "[" * 100_000, '"text"', "x" * 17_000_000]
+)
 def test_no_answer_is_an_error(raw: str) -> None:
     for work in (lambda: facts.parse(raw, DESKTOP, Network()), lambda: sections.split(raw, DESKTOP)):
         with pytest.raises(ServiceError) as caught:
@@ -121,8 +125,33 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=8), inner, max_size=5),
     max_leaves=20,
 )
-KEYS = ["elements", "forms", "overlays", "meta", "text", "text_stats", "performance", "blocks", "repeats", "solids", "view"]
-ROW_KEYS = ["n", "tag", "box", "style", "link", "field", "picture", "element", "kind", "parent", "heading_level", "step"]
+KEYS = [
+    "elements",
+    "forms",
+    "overlays",
+    "meta",
+    "text",
+    "text_stats",
+    "performance",
+    "blocks",
+    "repeats",
+    "solids",
+    "view",
+]
+ROW_KEYS = [
+    "n",
+    "tag",
+    "box",
+    "style",
+    "link",
+    "field",
+    "picture",
+    "element",
+    "kind",
+    "parent",
+    "heading_level",
+    "step",
+]
 
 
 @settings(max_examples=300, deadline=None)
@@ -131,7 +160,10 @@ ROW_KEYS = ["n", "tag", "box", "style", "link", "field", "picture", "element", "
     st.dictionaries(st.sampled_from(ROW_KEYS), VALUES),
 )
 def test_no_answer_breaks_the_parser(page: dict[str, object], row: dict[str, object]) -> None:
-    rows = {key: [{"n": 1, "tag": "p", "box": [0, 0, 1440, 900], **row}] for key in ("elements", "forms", "overlays", "blocks")}
+    rows = {
+        key: [{"n": 1, "tag": "p", "box": [0, 0, 1440, 900], **row}]
+        for key in ("elements", "forms", "overlays", "blocks")
+    }
     for document in (page, {**page, **rows}):
         raw = json.dumps(cast("object", {**document, "version": 1}))
         for viewport in (DESKTOP, PHONE):

@@ -54,7 +54,9 @@ def test_a_consent_frame_of_another_origin(read: Read) -> None:
 
 @pytest.mark.parametrize("height", [72, 134])
 def test_a_docked_header_is_a_bar(read: Read, height: int) -> None:
-    page = read(f'{PAGE}<header style="position:fixed;top:0;width:100%;height:{height}px;background:#fff">Shop</header>')
+    page = read(
+        f'{PAGE}<header style="position:fixed;top:0;width:100%;height:{height}px;background:#fff">Shop</header>'
+    )
     assert [layer.kind for layer in page.facts.overlays] == [OverlayKind.BAR]
 
 
@@ -67,7 +69,8 @@ def test_a_sticky_header_is_a_bar(read: Read) -> None:
 
 def test_a_dialog_with_its_sheet_covers_the_screen(read: Read) -> None:
     page = read(f"""{PAGE}<div style="position:fixed;inset:0;background:rgba(0,0,0,.6);z-index:9"></div>
-        <div role="dialog" style="position:fixed;left:520px;top:250px;width:400px;height:400px;background:#fff;z-index:10">
+        <div role="dialog"
+        style="position:fixed;left:520px;top:250px;width:400px;height:400px;z-index:9;background:#fff">
         <h2>10 % off</h2><input type="email"><button>Join</button></div>""")
     [layer] = page.facts.overlays
     assert layer.kind == OverlayKind.DIALOG
@@ -76,8 +79,10 @@ def test_a_dialog_with_its_sheet_covers_the_screen(read: Read) -> None:
 
 
 def test_an_open_dialog_element(read: Read) -> None:
-    page = read(f'{PAGE}<dialog id="d" style="width:600px;height:400px">Hello there</dialog>',
-                before="() => document.querySelector('#d').showModal()")
+    page = read(
+        f'{PAGE}<dialog id="d" style="width:600px;height:400px">Hello there</dialog>',
+        before="() => document.querySelector('#d').showModal()",
+    )
     assert [layer.kind for layer in page.facts.overlays] == [OverlayKind.DIALOG]
 
 
@@ -106,7 +111,8 @@ def test_what_is_no_layer(read: Read, case: str) -> None:
 
 def test_a_phone_banner(read: Read) -> None:
     page = read(
-        '<meta name="viewport" content="width=device-width,initial-scale=1">' + banner("We use cookies here.", "Decline"),
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        + banner("We use cookies here.", "Decline"),
         viewport=PHONE,
     )
     [layer] = page.facts.overlays

@@ -14,7 +14,8 @@ def test_head(read: Read) -> None:
     page = read("""<html lang="de-AT"><head><title>  A   title </title><meta name="Description" content="What it is">
         <meta name="viewport" content="width=device-width"><link rel="canonical" href="/canon"><meta name="robots"
         content="noindex"><meta property="og:title" content="OG"><meta property="og:image" content="/og.png">
-        <script type="application/ld+json">{"@graph":[{"@type":"Product","review":{"@type":["Review","Thing"]}}]}</script>
+        <script type="application/ld+json">
+        {"@graph":[{"@type":"Product","review":{"@type":["Review","Thing"]}}]}</script>
         <script type="application/ld+json">{broken</script></head><svg><title>Not this</title></svg>""")
     meta = page.facts.meta
     assert (meta.title, meta.description, meta.viewport) == ("A title", "What it is", "width=device-width")
@@ -37,7 +38,7 @@ def test_page_height_is_the_whole_page(read: Read) -> None:
 
 def test_layout_shift_and_paint_are_observed(read: Read) -> None:
     page = read(
-        """<body style="margin:0"><div id="slot"></div><h1 style="font-size:90px">A large headline that is painted</h1>""",
+        """<body style="margin:0"><div id="slot"></div><h1 style="font-size:90px">A large painted headline</h1>""",
         before="""() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => {
             document.querySelector('#slot').style.height = '400px';
             requestAnimationFrame(() => requestAnimationFrame(done)); })))""",
@@ -110,7 +111,9 @@ def test_real_pages(reader: Reader, pages: Pages, name: str) -> None:
         assert 30 <= len(found.elements) <= 200
         assert found.text_stats.characters == pytest.approx(len(found.text), rel=0.1)
         assert len({element.selector for element in found.elements}) == len(found.elements)
-        assert all(element.box.x + element.box.width <= viewport.width + 1 for element in found.elements if element.visible)
+        assert all(
+            element.box.x + element.box.width <= viewport.width + 1 for element in found.elements if element.visible
+        )
         assert sum(layer.coverage for layer in found.overlays) < 0.2
 
 

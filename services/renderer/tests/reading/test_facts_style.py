@@ -4,9 +4,7 @@ import pytest
 
 from tests.fixtures.reading import HOME, Read
 
-PIXEL = (
-    "<svg xmlns='http://www.w3.org/2000/svg' width='900' height='900'><rect width='900' height='900' fill='#334455'/></svg>"
-)
+PIXEL = "<svg xmlns='http://www.w3.org/2000/svg' width='900' height='900'><rect width='900' height='900'/></svg>"
 PHOTO = {HOME + "photo.svg": ("image/svg+xml", PIXEL)}
 
 
@@ -46,7 +44,9 @@ def test_contrast_follows_wcag(read: Read, colour: str, contrast: float) -> None
 
 
 def test_modern_colours_are_converted(read: Read) -> None:
-    style = read('<p id="p" style="color:oklch(0.628 0.2577 29.23);background:color(srgb 1 1 1)">Red</p>').one("#p").style
+    style = (
+        read('<p id="p" style="color:oklch(0.628 0.2577 29.23);background:color(srgb 1 1 1)">Red</p>').one("#p").style
+    )
     assert style is not None
     assert style.color in {"#ff0000", "#fe0000"}
     assert style.background == "#ffffff"
@@ -88,14 +88,27 @@ def test_an_opaque_card_on_a_photo_has_a_colour_again(read: Read) -> None:
 
 
 def test_a_gradient_counts_as_an_image_of_estimated_colour(read: Read) -> None:
-    style = read(
-        '<p id="p" style="background:linear-gradient(#000000,#202020);color:#fff;padding:40px">Words</p>'
-    ).one("#p").style
+    style = (
+        read('<p id="p" style="background:linear-gradient(#000000,#202020);color:#fff;padding:40px">Words</p>')
+        .one("#p")
+        .style
+    )
     assert style is not None
     assert style.background_is_image
     assert style.background == "#101010"
     assert style.contrast is not None
     assert style.contrast > 18
+
+
+def test_a_shaded_sheet_below_the_text_is_estimated_too(read: Read) -> None:
+    page = read("""<div style="position:relative;height:400px"><div style="position:absolute;inset:0;
+        background:linear-gradient(#000000,#202020)"></div>
+        <h1 id="h" style="position:relative;color:#fff">Title</h1>""")
+    style = page.one("#h").style
+    assert style is not None
+    assert style.background_is_image
+    assert style.background == "#101010"
+    assert style.contrast is not None
 
 
 def test_a_see_through_bar_stands_on_what_lies_below(read: Read) -> None:
@@ -109,11 +122,15 @@ def test_a_see_through_bar_stands_on_what_lies_below(read: Read) -> None:
 
 
 def test_small_background_images_are_icons(read: Read) -> None:
-    style = read(
-        """<select id="s" style="background:#fff url(/photo.svg) no-repeat right/16px 12px;width:300px;height:40px">
+    style = (
+        read(
+            """<select id="s" style="background:#fff url(/photo.svg) no-repeat right/16px 12px;width:300px;height:40px">
         <option>One</option></select>""",
-        files=PHOTO,
-    ).one("#s").style
+            files=PHOTO,
+        )
+        .one("#s")
+        .style
+    )
     assert style is not None
     assert not style.background_is_image
 
@@ -138,16 +155,24 @@ def test_filled_means_a_ground_of_its_own(read: Read, css: str, border: float, f
 
 
 def test_a_button_inside_a_link_is_the_links_fill(read: Read) -> None:
-    style = read("""<a id="a" href="/x" style="display:inline-block"><span style="display:block;background:#0055ff;
-        color:#fff;padding:10px 20px">Start</span></a>""").one("#a").style
+    style = (
+        read("""<a id="a" href="/x" style="display:inline-block"><span style="display:block;background:#0055ff;
+        color:#fff;padding:10px 20px">Start</span></a>""")
+        .one("#a")
+        .style
+    )
     assert style is not None
     assert style.filled
     assert (style.background, style.color) == ("#0055ff", "#ffffff")
 
 
 def test_centred_text_in_a_fixed_width_counts_as_padding(read: Read) -> None:
-    style = read("""<a id="a" href="/x" style="display:flex;width:300px;height:50px;align-items:center;
-        justify-content:center;background:#05f">Go</a>""").one("#a").style
+    style = (
+        read("""<a id="a" href="/x" style="display:flex;width:300px;height:50px;align-items:center;
+        justify-content:center;background:#05f">Go</a>""")
+        .one("#a")
+        .style
+    )
     assert style is not None
     assert style.padding_px > 100
 

@@ -52,13 +52,15 @@ def test_words_on_the_first_screen(read: Read) -> None:
 
 def test_words_of_a_paragraph_across_the_fold_are_shared(read: Read) -> None:
     words = "word " * 100
-    page = read(f'<body style="margin:0"><p style="position:absolute;top:800px;width:300px;font:16px/50px serif">{words}')
+    page = read(
+        f'<body style="margin:0"><p style="position:absolute;top:800px;width:300px;font:16px/50px serif">{words}'
+    )
     assert 0 < page.facts.text_stats.words_first_screen < 50
 
 
 def test_body_font_is_that_of_running_text(read: Read) -> None:
     page = read(
-        """<meta name="viewport" content="width=device-width"><h1 style="font-size:50px">A headline that is rather long</h1>
+        """<meta name="viewport" content="width=device-width"><h1 style="font-size:50px">A headline of some length</h1>
         <p style="font-size:15px">Running text that is long enough to count as such, twice over.</p>
         <nav><a href="/" style="font-size:30px">A menu entry with many words in it</a></nav>""",
         viewport=PHONE,

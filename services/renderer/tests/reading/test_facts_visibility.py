@@ -1,6 +1,7 @@
 """What a visitor sees of an element, and what lies over it."""
 
 import pytest
+
 from contracts.geometry import PHONE
 from tests.fixtures.reading import HOME, Read
 

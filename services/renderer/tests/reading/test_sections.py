@@ -1,16 +1,20 @@
 """Sections: whole, uncut, few, and the same again next week."""
 
+from itertools import pairwise
+
 import pytest
 
 from contracts.geometry import DESKTOP, PHONE, Viewport
 from contracts.render import Section
+from renderer import raw as values
 from renderer import sections
 from renderer.bands import Solids
-from renderer import raw as values
 from tests.fixtures.pages import Pages
 from tests.fixtures.reading import Read, Reader, Reading
 
 META = '<meta name="viewport" content="width=device-width,initial-scale=1">'
+CARD = """<div class="card" style="width:30%;height:400px;margin:10px;float:left;background:#eee"><h3>Card</h3>
+    <p>Text</p></div>"""
 LOREM = "Lorem ipsum dolor sit amet consectetur adipiscing elit. " * 6
 
 
@@ -27,12 +31,20 @@ def section(heading: str, height: int = 500, name: str = "", more: str = "") -> 
 
 
 def body(*parts: str) -> str:
-    return f'{META}<style>*{{margin:0}}</style><body>{"".join(parts)}'
+    return f"{META}<style>*{{margin:0}}</style><body>{''.join(parts)}"
 
 
 def test_parts_of_a_page_are_its_sections(read: Read) -> None:
-    page = read(body('<header style="height:80px">Shop</header>', "<main>", section("One", 600), section("Two"), "</main>",
-                     '<footer style="height:300px;background:#222">End</footer>'))
+    page = read(
+        body(
+            '<header style="height:80px">Shop</header>',
+            "<main>",
+            section("One", 600),
+            section("Two"),
+            "</main>",
+            '<footer style="height:300px;background:#222">End</footer>',
+        )
+    )
     found = split(page)
     assert spans(found) == [(0, 680), (680, 1180), (1180, 1480)]
     assert [part.heading for part in found] == ["One", "Two", ""]
@@ -47,17 +59,21 @@ def test_wrappers_do_not_hide_sections(read: Read) -> None:
 
 
 def test_boxes_without_semantics_are_split_by_their_headings(read: Read) -> None:
-    parts = "".join(f'<div class="{name}" style="height:700px"><h2>{name}</h2>{LOREM}</div>' for name in ("a", "b", "c"))
+    parts = "".join(
+        f'<div class="{name}" style="height:700px"><h2>{name}</h2>{LOREM}</div>' for name in ("a", "b", "c")
+    )
     assert spans(split(read(body(f"<div>{parts}</div>")))) == [(0, 700), (700, 1400), (1400, 2100)]
 
 
 def test_low_parts_join_the_neighbour_of_their_colour(read: Read) -> None:
-    page = read(body(
-        '<div style="height:500px;background:#fff"><h2>One</h2></div>',
-        '<div style="height:100px;background:#eee">Strip</div>',
-        '<div style="height:500px;background:#eee"><h2>Two</h2></div>',
-        '<div style="height:500px;background:#fff"><h2>Three</h2></div>',
-    ))
+    page = read(
+        body(
+            '<div style="height:500px;background:#fff"><h2>One</h2></div>',
+            '<div style="height:100px;background:#eee">Strip</div>',
+            '<div style="height:500px;background:#eee"><h2>Two</h2></div>',
+            '<div style="height:500px;background:#fff"><h2>Three</h2></div>',
+        )
+    )
     assert spans(split(page)) == [(0, 500), (500, 1100), (1100, 1600)]
 
 
@@ -76,33 +92,46 @@ def test_tall_parts_are_cut_between_lines(read: Read) -> None:
 def test_a_wall_without_a_gap_is_cut_with_overlap(read: Read) -> None:
     found = spans(split(read(body('<div style="font-size:18px;line-height:18px">' + "word<br>" * 300 + "</div>"))))
     assert all(bottom - top <= 1_900 for top, bottom in found)
-    assert all(second[0] <= first[1] for first, second in zip(found, found[1:], strict=False))
+    assert all(second[0] <= first[1] for first, second in pairwise(found))
 
 
 def test_repeated_rows_are_sampled(read: Read) -> None:
-    card = '<div class="card" style="width:30%;height:400px;margin:10px;float:left;background:#eee"><h3>Card</h3><p>Text</p></div>'
-    page = read(body(section("Intro", 600), f'<section style="overflow:auto"><h2>Shop</h2><div>{card * 18}</div></section>'))
+    page = read(
+        body(section("Intro", 600), f'<section style="overflow:auto"><h2>Shop</h2><div>{CARD * 18}</div></section>')
+    )
     [_, shop] = split(page)
     assert shop.sampled == "6 of 18"
     assert shop.box.height < 1_000
 
 
 def test_few_rows_are_shown_whole(read: Read) -> None:
-    card = '<div class="card" style="width:30%;height:400px;margin:10px;float:left;background:#eee"><h3>Card</h3><p>Text</p></div>'
-    page = read(body(section("Intro", 600), f'<section style="overflow:auto"><h2>Shop</h2><div>{card * 9}</div></section>'))
+    page = read(
+        body(section("Intro", 600), f'<section style="overflow:auto"><h2>Shop</h2><div>{CARD * 9}</div></section>')
+    )
     [_, shop] = split(page)
     assert shop.sampled == ""
     assert shop.box.height > 1_200
 
 
 def test_a_fixed_banner_is_no_section(read: Read) -> None:
-    page = read(body(section("One", 700), section("Two", 700),
-                     '<div style="position:fixed;bottom:0;width:100%;height:300px;background:#000">We use cookies</div>'))
+    page = read(
+        body(
+            section("One", 700),
+            section("Two", 700),
+            '<div style="position:fixed;bottom:0;width:100%;height:300px;background:#000">We use cookies</div>',
+        )
+    )
     assert spans(split(page)) == [(0, 700), (700, 1400)]
 
 
 def test_a_header_over_the_hero_is_part_of_it(read: Read) -> None:
-    page = read(body('<header style="position:absolute;width:100%;height:90px">Shop</header>', section("One", 700), section("Two")))
+    page = read(
+        body(
+            '<header style="position:absolute;width:100%;height:90px">Shop</header>',
+            section("One", 700),
+            section("Two"),
+        )
+    )
     assert spans(split(page)) == [(0, 700), (700, 1200)]
 
 
@@ -112,6 +141,7 @@ def test_a_header_over_the_hero_is_part_of_it(read: Read) -> None:
         (section("Contact", more='<form><input name="a"><input name="b"><textarea></textarea></form>'), "form"),
         (section("Plans", name="pricing"), "pricing"),
         (section("Pick one", more="<p>$ 9</p><p>$ 19</p><p>$ 49</p>"), "pricing"),
+        (section("Boots", more="".join(f"<p>€ {number}9</p>" for number in range(12))), "product"),
         (section("Häufige Fragen"), "faq"),
         (section("Help", more="<h3>Why?</h3><h3>How?</h3><h3>When?</h3>"), "faq"),
         (section("Was Kunden sagen", name="kundenstimmen"), "testimonials"),
@@ -128,8 +158,10 @@ def test_kinds(read: Read, html: str, kind: str) -> None:
 def test_logos(read: Read) -> None:
     svg = "<svg xmlns='http://www.w3.org/2000/svg' width='100' height='40'><rect width='100' height='40'/></svg>"
     logos = '<img src="/l.svg" width="100" height="40" alt="Logo">' * 5
-    page = read(body(section("Hero", 700), f'<section style="height:250px"><p>They use it</p>{logos}</section>', section("Z")),
-                files={"http://page.test/l.svg": ("image/svg+xml", svg)})
+    page = read(
+        body(section("Hero", 700), f'<section style="height:250px"><p>They use it</p>{logos}</section>', section("Z")),
+        files={"http://page.test/l.svg": ("image/svg+xml", svg)},
+    )
     assert split(page)[1].kind == "logos"
 
 
@@ -178,9 +210,12 @@ def test_real_pages(reader: Reader, pages: Pages, name: str) -> None:
         assert all(solids.across(part.box.y) is None for part in found)
         if viewport == DESKTOP:
             assert spans(found)[-1][1] == round(page.facts.page_height)
-            assert all(first[1] == second[0] for first, second in zip(spans(found), spans(found)[1:], strict=False))
+            assert all(first[1] == second[0] for first, second in pairwise(spans(found)))
 
 
 def test_the_same_section_has_the_same_id_on_both_screens(reader: Reader, pages: Pages) -> None:
-    ids = [{part.id for part in split(reader.read(url=pages.urls["creative"], viewport=screen), screen)} for screen in (DESKTOP, PHONE)]
+    ids = [
+        {part.id for part in split(reader.read(url=pages.urls["creative"], viewport=screen), screen)}
+        for screen in (DESKTOP, PHONE)
+    ]
     assert len(ids[0] & ids[1]) >= 4
