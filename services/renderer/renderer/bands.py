@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
 from contracts.geometry import Box
@@ -75,7 +76,7 @@ class Solids:
     def clear(self, top: float, bottom: float) -> list[tuple[float, float]]:
         """Return the empty spans between two heights."""
         edges = [(a, b) for a, b in self.spans if b > top and a < bottom]
-        return [(before[1], after[0]) for before, after in zip(edges, edges[1:], strict=False)]
+        return [(before[1], after[0]) for before, after in pairwise(edges)]
 
 
 def cover(blocks: Sequence[Block], solids: Solids, height: float) -> list[Band]:

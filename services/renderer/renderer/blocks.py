@@ -53,7 +53,7 @@ COUNTS: Final = ("fields", "images", "heads", "quotes", "prices", "questions")
 def tree(page: Object) -> list[Block]:
     """Read the page's blocks; return those that lie in no other."""
     blocks = [_block(row) for row in raw.rows(page.get("blocks"), BLOCK_CAP)]
-    roots = []
+    roots: list[Block] = []
     for place, block in enumerate(blocks):
         # Parents come first, so that a forged list cannot make a ring.
         above = blocks[block.parent] if 0 <= block.parent < place else None

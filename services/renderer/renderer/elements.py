@@ -11,9 +11,7 @@ from renderer import raw
 from renderer.raw import Json, Object
 
 ELEMENT_CAP: Final = 2_000
-_LANDMARKS: Final = frozenset(
-    {"header", "nav", "main", "footer", "aside", "form", "dialog", "consent", "search"}
-)
+_LANDMARKS: Final = frozenset({"header", "nav", "main", "footer", "aside", "form", "dialog", "consent", "search"})
 _URL, _NAME, _TEXT, _SELECTOR = 2_000, 200, 400, 1_000
 _WIDER: Final = 1.02
 """A layout this much wider than the viewport is one that the phone zooms out of."""

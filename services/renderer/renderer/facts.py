@@ -23,6 +23,10 @@ _PARTS: Final = (
     "kinds",
     "names",
     "selectors",
+    "style",
+    "cover",
+    "links",
+    "pictures",
     "elements",
     "forms",
     "overlays",
@@ -83,9 +87,7 @@ def parse(raw_facts: str, viewport: Viewport, network: Network) -> PageFacts:
     )
 
 
-def _kept(
-    rows: list[Object], read: Callable[[Object], T | None], name: str, notes: list[str]
-) -> list[tuple[int, T]]:
+def _kept(rows: list[Object], read: Callable[[Object], T | None], name: str, notes: list[str]) -> list[tuple[int, T]]:
     found = [(place, value) for place, row in enumerate(rows) if (value := read(row)) is not None]
     if len(found) < len(rows):
         notes.append(f"{name}_dropped_{len(rows) - len(found)}")

@@ -1,4 +1,4 @@
-"""Values out of a document that a page may have forged: every reader gives a clean value or a default, never an error."""
+"""Values out of a document that a page may have forged: a clean value or a default comes out, never an error."""
 
 import json
 import math
@@ -13,7 +13,7 @@ Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | Non
 Object: TypeAlias = "dict[str, Json]"
 
 MAX_CHARACTERS: Final = 16_000_000
-"""Two thousand full rows, the text and the blocks stay below four million; beyond this it is not our script's answer."""
+"""Two thousand full rows, the text and the blocks stay below four million; our script never answers with more."""
 FAR_PX: Final = 10_000_000.0
 _INVISIBLE: Final = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b-\u200f\u2028-\u202e"

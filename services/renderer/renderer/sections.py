@@ -19,7 +19,9 @@ _FIRST: Final = ("hero", "form", "pricing", "product", "testimonials", "logos")
 """Sections that decide whether a visitor acts; the others follow in the order of the page."""
 _WORDS: Final = {
     "cart": r"\b(cart|basket|checkout|warenkorb|panier|carrito|carrello|winkelwagen|carrinho|koszyk)\b",
-    "pricing": r"\b(pric(e|es|ing)|plans?|preise?|tarife?|tarifs?|prix|precios?|planes|prezzi|prijzen|pre[cç]os|cennik)\b",
+    "pricing": (
+        r"\b(pric(e|es|ing)|plans?|preise?|tarife?|tarifs?|prix|precios?|planes|prezzi|prijzen|pre[cç]os|cennik)\b"
+    ),
     "faq": r"\bfaqs?\b|frequently asked|häufige fragen|questions fréquentes|preguntas frecuentes|domande frequenti",
     "testimonials": (
         r"\b(testimonials?|reviews?|feedback|kundenstimmen|bewertungen|témoignages|avis|testimonios|opiniones"
@@ -32,7 +34,7 @@ _WORDS: Final = {
         r"|características|servicios|funzioni|servizi|functies|voordelen|recursos|funkcje)\b"
     ),
 }
-_LOGO_TEXT, _FORM_TEXT, _SMALL_PX = 300, 2_500, 500
+_LOGO_TEXT, _FORM_TEXT, _SMALL_PX, _PLANS = 300, 2_500, 500, 10
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,12 @@ class _Heading:
     level: int
     text: str
     middle: float
+
+
+@dataclass(frozen=True)
+class _Screen:
+    viewport: Viewport
+    width: float
 
 
 def split(raw_facts: str, viewport: Viewport) -> list[Section]:
@@ -51,15 +59,16 @@ def split(raw_facts: str, viewport: Viewport) -> list[Section]:
     height = min(raw.number(page.get("document_height"), 0), MAX_CAPTURE_PX)
     headings = _headings(page)
     laid = [(band, _kind(band, viewport, _heading(band, headings))) for band in _bands(page, height)]
-    width = _width(page, viewport)
     names: set[str] = set()
-    found = [_section(band, kind, _heading(band, headings), width, names) for band, kind in laid]
-    return _within_budget([part.model_copy(update={"viewport": viewport}) for part in found], viewport)
+    screen = _Screen(viewport, _width(page, viewport))
+    found = [_section(band, kind, _heading(band, headings), screen, names) for band, kind in laid]
+    return _within_budget(found, viewport)
 
 
 def _bands(page: Object, height: float) -> list[Band]:
     solids = Solids.of(page)
-    laid = bands.merge(bands.cover(blocks.parts(blocks.tree(page)), solids, height))
+    parts = [part for part in blocks.parts(blocks.tree(page)) if part.top < height]
+    laid = bands.merge(bands.cover(parts, solids, height))
     groups = bands.repeats(page)
     return [piece for band in laid for piece in bands.cut(band, solids, groups) if piece.height >= 1]
 
@@ -73,7 +82,11 @@ def _width(page: Object, viewport: Viewport) -> float:
 def _headings(page: Object) -> list[_Heading]:
     found = []
     for row in raw.rows(page.get("elements"), 2_000):
-        box, level, text = raw.box(row.get("box")), raw.count(row.get("heading_level"), 6), raw.text(row.get("text"), 200)
+        box, level, text = (
+            raw.box(row.get("box")),
+            raw.count(row.get("heading_level"), 6),
+            raw.text(row.get("text"), 200),
+        )
         if level and box and text and row.get("visible") is True:
             found.append(_Heading(level, text, box.y + box.height / 2))
     return found
@@ -110,7 +123,8 @@ def _counted(band: Band, words: str, viewport: Viewport) -> str:
     if total["quotes"]:
         return "testimonials"
     if total["prices"] >= many:
-        return "product" if total["images"] >= total["prices"] else "pricing"
+        # Plans are few; goods are many, and each has its picture.
+        return "product" if total["prices"] > _PLANS or total["images"] >= total["prices"] else "pricing"
     small = band.height <= _SMALL_PX * (1 + viewport.mobile)
     return "logos" if total["images"] >= many and characters < _LOGO_TEXT and small and not total["heads"] else ""
 
@@ -119,12 +133,12 @@ def _worded(words: str) -> str:
     return next((kind for kind, pattern in _WORDS.items() if re.search(pattern, words)), "")
 
 
-def _section(band: Band, kind: str, heading: str, width: float, names: set[str]) -> Section:
+def _section(band: Band, kind: str, heading: str, screen: _Screen, names: set[str]) -> Section:
     main = band.main
-    box = Box(x=0, y=round(band.top), width=width, height=round(band.bottom) - round(band.top))
+    box = Box(x=0, y=round(band.top), width=screen.width, height=round(band.bottom) - round(band.top))
     return Section(
         id=_name(main, kind, heading, band.part, names),
-        viewport=Viewport(),
+        viewport=screen.viewport,
         box=box,
         heading=heading,
         tag=main.tag if main else "",

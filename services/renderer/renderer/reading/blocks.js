@@ -79,8 +79,10 @@ function repeatRows() {
   const groups = new Map();
   for (const record of records) {
     const { up, box } = record;
+    // Paragraphs repeat too, but each says something new.
+    if (record.tag === "p" || record.last - record.index < 2) continue;
     if (!record.visible || record.fixed || !up || up.kids < 4 || box.width < 80 || box.height < 60 || record.frame.up !== null) continue;
-    const key = `${up.index} ${record.tag} ${attr(record.element, "class", 200)}`;
+    const key = `${up.index} ${record.tag} ${classesOf(record.element).join(".")}`;
     if (!groups.has(key)) groups.set(key, []);
     groups.get(key).push(box);
   }

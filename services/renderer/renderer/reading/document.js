@@ -38,9 +38,9 @@ function linkedDataTypes() {
 
 function metaFacts() {
   const canonical = one(document, 'link[rel~="canonical" i][href]');
-  const title = one(document, "head > title") ?? one(document, "title");
+  const title = one(document, "head > title") ?? one(document, "title:not(svg *)");
   return {
-    title: title && tagOf(title) === "title" ? squeeze(contentOf(title), 1000) : "",
+    title: title ? squeeze(contentOf(title), 1000) : "",
     description: metaTag("description"),
     viewport: metaTag("viewport"),
     canonical: canonical ? resolved(attr(canonical, "href"))?.href ?? attr(canonical, "href") : null,

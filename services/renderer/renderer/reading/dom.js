@@ -3,7 +3,7 @@
 
 const LIMITS = {
   visits: 120000, // nodes walked
-  milliseconds: 1300, // the caller waits; a slow page gets less, not later
+  milliseconds: 1000, // the caller waits; a slow page gets less, not later
   elements: 2000,
   hidden: 300,
   text: 200000,
@@ -11,6 +11,7 @@ const LIMITS = {
   measured: 4000, // text runs that get a range of their own
   attribute: 2000,
   hitTests: 1500,
+  tries: 800, // selectors tried beyond the ones that are unique by count
   plates: 300,
   blocks: 800,
   solids: 4000,

@@ -103,8 +103,9 @@ function notePlate(record) {
     const style = record.style;
     const photo = /url\(/u.test(style.backgroundImage) && coversBox(style, record.box);
     let value = colour(style.backgroundColor);
-    if (!photo && style.backgroundImage !== "none") value = over(gradient(style.backgroundImage), value);
-    if (photo || value[3] > 0.01) plates.push({ record, photo, value: fade(value, record.opacity) });
+    const shaded = !photo && style.backgroundImage !== "none";
+    if (shaded) value = over(gradient(style.backgroundImage), value);
+    if (photo || value[3] > 0.01) plates.push({ record, photo, shaded, value: fade(value, record.opacity) });
   }
 }
 
@@ -141,12 +142,13 @@ function overlapShare(box, other) {
 
 function withPlates(ground, record) {
   let result = ground;
-  for (const { record: plate, photo, value } of plates) {
+  for (const { record: plate, photo, shaded, value } of plates) {
     if (overlapShare(record.box, plate.box) < 0.7) continue;
     if (isAncestor(plate, record) || isAncestor(record, plate)) continue;
     if (ground.opaque && !isAncestor(ground.opaque, plate)) continue;
     if (!liesUnder(plate, record)) continue;
     result = photo ? withPhoto(result) : withColour(result, value);
+    if (shaded) result = { ...result, photo: Math.max(1, result.photo) };
   }
   return result;
 }

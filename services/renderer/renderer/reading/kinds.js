@@ -59,6 +59,7 @@ const backgroundPhoto = (record) =>
 
 function acts(record) {
   const { element, tag, role } = record;
+  if (tag === "a" && !has(element, "href")) return isTrigger(record);
   if (tag === "a" || tag === "button" || tag === "summary" || tag === "area") return true;
   if (tag === "input") return PUSH_TYPES.test(inputType(element));
   if (CONTROL_ROLES.test(role)) return true;
@@ -66,14 +67,22 @@ function acts(record) {
   // Scripts listen without leaving a mark; a pointing hand of its own is what the visitor sees of it.
   if (record.label || record.up.pointer || record.style.cursor !== "pointer") return false;
   if (!record.visible) return false;
-  return (record.box.height <= 160 && record.box.width <= view.width * 0.6) || attributesOf(element).some((name) => HANDLER.test(name));
+  const { width, height } = record.box;
+  return height <= 80 || (height <= 160 && width <= view.width * 0.6) || attributesOf(element).some((name) => HANDLER.test(name));
+}
+
+function isTrigger(record) {
+  // An anchor without address is a place to jump to, unless it looks or behaves like something to press.
+  const { element, style, up } = record;
+  if (CONTROL_ROLES.test(record.role) || (style.cursor === "pointer" && !up.pointer)) return true;
+  return colour(style.backgroundColor)[3] > 0.05 || attributesOf(element).some((name) => HANDLER.test(name));
 }
 
 function kindFor(record) {
   const { element, tag, role } = record;
   if (tag === "input" && inputType(element) === "hidden") return "";
   if (tag === "select" || tag === "textarea" || (tag === "input" && !PUSH_TYPES.test(inputType(element)))) return "field";
-  if (FIELD_ROLES.test(role) || has(element, "contenteditable")) return "field";
+  if (FIELD_ROLES.test(role) || isEditable(element)) return "field";
   if (acts(record)) return "control";
   if (role === "heading") return "heading";
   if (/^(?:img|video|audio|iframe|object|embed|canvas)$/u.test(tag)) return "image";
@@ -81,6 +90,10 @@ function kindFor(record) {
   if (LANDMARK_TAGS.test(tag) || LANDMARK_ROLES.test(role)) return "landmark";
   if (role === "img" || backgroundPhoto(record)) return "image";
   return "";
+}
+
+function isEditable(element) {
+  return has(element, "contenteditable") && attr(element, "contenteditable") !== "false" && element !== page.body;
 }
 
 function classify(record) {

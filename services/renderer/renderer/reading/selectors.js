@@ -51,19 +51,22 @@ function noteSelectors(record) {
   for (const way of record.ways) counts.set(way, (counts.get(way) ?? 0) + 1);
 }
 
+const tries = { left: LIMITS.tries };
+
 function isOnly(scope, selector, element) {
+  tries.left -= 1;
   const found = all(scope, selector);
   return found.length === 1 && found[0] === element;
 }
 
-const roomy = () => totals.visited < 15000 && !late();
+const roomy = () => totals.visited < 15000 && tries.left > 0 && !late();
 
 function simple(record) {
   const counts = named.get(record.scope);
   for (const way of record.ways) {
     if (counts.get(way) !== 1) continue;
     // What is not rendered has not been counted.
-    if (!roomy() || isOnly(record.scope, way, record.element)) return way;
+    if (totals.visited > 30000 || late() || isOnly(record.scope, way, record.element)) return way;
   }
   return "";
 }
