@@ -40,15 +40,16 @@ class Arithmetic:
 def arithmetic(scores: Scores, findings: list[Finding], numbers: Mapping[str, int]) -> Arithmetic:
     """Set out the sum: what is shown to two decimals adds up to two decimals."""
     titles = {f.id: f.title for f in findings}
-    amounts = [_amount(step.points) for step in scores.explanation]
+    steps = sorted(scores.explanation, key=lambda step: numbers.get(step.finding_id, len(numbers) + 1))
+    amounts = [_amount(step.points) for step in steps]
     exact = Decimal(100) + sum(amounts, Decimal(0))
     # Rounding differs by at most half a point; whatever is beyond that was a floor or a limit.
     correction = Decimal(scores.overall) - exact if abs(Decimal(scores.overall) - exact) > Decimal("0.51") else Decimal(0)
     return Arithmetic(
         deductions=[
-            _deduction(step, amount, titles, numbers) for step, amount in zip(scores.explanation, amounts, strict=True)
+            _deduction(step, amount, titles, numbers) for step, amount in zip(steps, amounts, strict=True)
         ],
-        deducted=signed(sum(amounts, Decimal(0))),
+        deducted=_written(-sum(amounts, Decimal(0))),
         exact=_written(exact),
         correction=signed(correction) if correction else "",
         correction_note=_why(scores, correction),

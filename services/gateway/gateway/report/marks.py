@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from contracts.geometry import Box, ViewportName
 
-_SPACE = {ViewportName.DESKTOP: 26 / 560, ViewportName.MOBILE: 28 / 260}
+SPACE = {ViewportName.DESKTOP: 26 / 560, ViewportName.MOBILE: 28 / 260}
 """A number's diameter with its gap, as a share of the narrowest width at which the style sheet shows the picture."""
 
 _STEPS = sorted(((x, y) for x in range(9) for y in range(7)), key=lambda step: step[0] + 1.3 * step[1])
@@ -35,7 +35,7 @@ class Mark:
 
 def marks(places: Iterable[Place], shown: Box, viewport: ViewportName) -> list[Mark]:
     """Place boxes and numbers on a picture that shows `shown`; boxes outside it are left out."""
-    space = shown.width * _SPACE[viewport]
+    space = shown.width * SPACE[viewport]
     taken: list[tuple[float, float]] = []
     placed: list[Mark] = []
     for place in places:

@@ -13,7 +13,7 @@ from contracts.result import Asset
 from PIL import Image, ImageDraw
 
 _MAX_JPEG_PX = 65_500
-_OUTLINE_PX = 3
+_OUTLINE_PX = 4
 _HALO_PX = 2
 
 

@@ -58,7 +58,7 @@ def details(analysis: Analysis) -> list[tuple[str, str]]:
         ("Length of the page", _heights(analysis)),
         ("State", words.SETTLED.get(capture.settled_by, capture.settled_by)),
         ("Consent", words.CONSENT[capture.consent_action]),
-        ("On the page", ", ".join(f"{number(n)} {name.replace('_', ' ')}" for name, n in analysis.facts.items())),
+        ("On the page", ", ".join(f"{number(n)} {words.FACTS.get(name) or name.replace('_', ' ')}" for name, n in analysis.facts.items())),
         ("Rules", f"Version {engine.rules_version}"),
         ("Judged by", "Measurable rules and an AI reviewer" if engine.mode == "rules+ai" else "Measurable rules"),
         *(_ai(engine.ai, engine.prompt_version) if engine.ai else ()),
@@ -68,7 +68,7 @@ def details(analysis: Analysis) -> list[tuple[str, str]]:
 
 
 def _timings(analysis: Analysis) -> list[tuple[str, float]]:
-    return [(name.replace("_", " "), round(ms)) for name, ms in analysis.timings_ms.items()]
+    return [("AI" if name == "ai" else name.replace("_", " "), round(ms)) for name, ms in analysis.timings_ms.items()]
 
 
 def _counted(count: int, noun: str) -> str:
