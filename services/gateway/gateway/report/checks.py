@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from contracts.geometry import ViewportName
 from contracts.result import Outcome, Reliability, RuleResult
-
 from gateway.report import words
 from gateway.report.measures import quantity
 from gateway.report.untrusted import short

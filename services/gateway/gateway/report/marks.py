@@ -91,5 +91,7 @@ def _mark(place: Place, pin: tuple[float, float], shown: Box, name: str) -> Mark
 
 def style(mark: Mark) -> str:
     """Write the rules that put a mark in its place; a style attribute would need a weaker content policy."""
-    box = f"#box-{mark.id}{{left:{mark.left:.4f}%;top:{mark.top:.4f}%;width:{mark.width:.4f}%;height:{mark.height:.4f}%}}"
+    box = (
+        f"#box-{mark.id}{{left:{mark.left:.4f}%;top:{mark.top:.4f}%;width:{mark.width:.4f}%;height:{mark.height:.4f}%}}"
+    )
     return f"{box}#pin-{mark.id}{{left:{mark.pin_x:.4f}%;top:{mark.pin_y:.4f}%}}"

@@ -8,9 +8,8 @@ from datetime import datetime
 
 from contracts.geometry import Box, ViewportName
 from contracts.result import Analysis, Finding, LiftFactor, Severity
-
 from gateway.report import pictures, provenance, words
-from gateway.report.arithmetic import Arithmetic, arithmetic
+from gateway.report.arithmetic import Arithmetic, arithmetic, costs
 from gateway.report.checks import Checks, checks
 from gateway.report.finding import FindingView, Reference, boxes, finding_view, in_order
 from gateway.report.marks import SPACE, Mark, Place, marks
@@ -28,7 +27,7 @@ _SCREEN_PIXELS = {ViewportName.DESKTOP: 1120, ViewportName.MOBILE: 420}
 
 @dataclass(frozen=True)
 class PageView:
-    """The whole page in one view, with marks. Lengths are CSS pixels; on paper it is cut into `slices` (top, height)."""
+    """The whole page in one view, with marks. Lengths are CSS pixels; `slices` (top, height) are for paper."""
 
     viewport: ViewportName
     name: str
@@ -78,7 +77,7 @@ class ReportView:
 
 def report_view(analysis: Analysis, taken: Mapping[str, bytes], generated_at: datetime) -> ReportView:
     """Work out everything that the report shows."""
-    cost = _costs(analysis)
+    cost = costs(analysis.scores)
     ordered = in_order(analysis.findings, cost)
     shots = _shots(analysis, taken)
     pages = [_page(viewport, shot, ordered[:MAX_FINDINGS]) for viewport, shot in shots.items()]
@@ -106,13 +105,6 @@ def report_view(analysis: Analysis, taken: Mapping[str, bytes], generated_at: da
         details=provenance.details(analysis),
         grades=[(grade, *text) for grade, text in words.GRADES.items()],
     )
-
-
-def _costs(analysis: Analysis) -> dict[str, float]:
-    cost: dict[str, float] = {}
-    for step in analysis.scores.explanation:
-        cost[step.finding_id] = cost.get(step.finding_id, 0.0) + step.points
-    return cost
 
 
 def _shots(analysis: Analysis, taken: Mapping[str, bytes]) -> dict[ViewportName, Shot]:
