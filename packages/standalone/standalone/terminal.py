@@ -22,7 +22,7 @@ from gateway.report import words
 from gateway.report.arithmetic import costs, signed
 from gateway.report.finding import in_order
 from gateway.report.measures import Measure, measures
-from gateway.report.untrusted import short
+from gateway.report.untrusted import plain, short
 
 TOP = 5
 """Findings shown in the terminal; the report has all."""
@@ -145,7 +145,7 @@ def _labelled(rows: list[tuple[str, Text]]) -> Table:
 
 
 def _measure(measure: Measure) -> Text:
-    text = Text(f"{measure.label}: ").append(short(measure.value, 80), style="bold")
+    text = Text(f"{short(measure.label, 60)}: ").append(short(measure.value, 80), style="bold")
     if measure.threshold:
         text.append(f", {measure.relation} {short(measure.threshold, 80)}")
     return text.append(f" ({measure.where})", style="dim")
@@ -206,7 +206,9 @@ class _Encodable:
 
 
 def _writable(text: str, options: ConsoleOptions) -> str:
-    known = text.translate(_ASCII) if options.ascii_only else text
+    # The last gate before somebody's terminal: whatever was forgotten above, no control character passes here.
+    safe = plain(text)
+    known = safe.translate(_ASCII) if options.ascii_only else safe
     return known.encode(options.encoding, "replace").decode(options.encoding)
 
 
