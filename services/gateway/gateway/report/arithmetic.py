@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from contracts.result import Finding, Scores, ScoreStep
-
 from gateway.report import words
 
 _CENT = Decimal("0.01")
@@ -40,21 +39,30 @@ class Arithmetic:
 def arithmetic(scores: Scores, findings: list[Finding], numbers: Mapping[str, int]) -> Arithmetic:
     """Set out the sum: what is shown to two decimals adds up to two decimals."""
     titles = {f.id: f.title for f in findings}
-    amounts = [_amount(step.points) for step in scores.explanation]
+    steps = sorted(scores.explanation, key=lambda step: numbers.get(step.finding_id, len(numbers) + 1))
+    amounts = [_amount(step.points) for step in steps]
     exact = Decimal(100) + sum(amounts, Decimal(0))
     # Rounding differs by at most half a point; whatever is beyond that was a floor or a limit.
-    correction = Decimal(scores.overall) - exact if abs(Decimal(scores.overall) - exact) > Decimal("0.51") else Decimal(0)
+    correction = (
+        Decimal(scores.overall) - exact if abs(Decimal(scores.overall) - exact) > Decimal("0.51") else Decimal(0)
+    )
     return Arithmetic(
-        deductions=[
-            _deduction(step, amount, titles, numbers) for step, amount in zip(scores.explanation, amounts, strict=True)
-        ],
-        deducted=signed(sum(amounts, Decimal(0))),
+        deductions=[_deduction(step, amount, titles, numbers) for step, amount in zip(steps, amounts, strict=True)],
+        deducted=_written(-sum(amounts, Decimal(0))),
         exact=_written(exact),
         correction=signed(correction) if correction else "",
         correction_note=_why(scores, correction),
         rounded=not correction and exact != scores.overall,
         score=scores.overall,
     )
+
+
+def costs(scores: Scores) -> dict[str, float]:
+    """Sum the points (0 or less) of each finding that costs any, by the finding's id."""
+    cost: dict[str, float] = {}
+    for step in scores.explanation:
+        cost[step.finding_id] = cost.get(step.finding_id, 0.0) + step.points
+    return cost
 
 
 def signed(points: Decimal | float) -> str:
@@ -73,11 +81,11 @@ def _written(amount: Decimal) -> str:
     return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")  # noqa: RUF001  # a hyphen is not a minus
 
 
-def _deduction(
-    step: ScoreStep, amount: Decimal, titles: Mapping[str, str], numbers: Mapping[str, int]
-) -> Deduction:
+def _deduction(step: ScoreStep, amount: Decimal, titles: Mapping[str, str], numbers: Mapping[str, int]) -> Deduction:
     factors = [step.weight, step.severity_factor, step.reach_factor]
-    product = " × ".join(f"{factor:g}" for factor in factors) + (f" × {step.grade_factor:g}" if step.grade_factor != 1 else "")
+    product = " × ".join(f"{factor:g}" for factor in factors) + (
+        f" × {step.grade_factor:g}" if step.grade_factor != 1 else ""
+    )
     return Deduction(
         number=numbers.get(step.finding_id, 0),
         title=titles.get(step.finding_id, step.finding_id),

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from contracts.geometry import ViewportName
 from contracts.result import Outcome, Reliability, RuleResult
-
 from gateway.report import words
 from gateway.report.measures import quantity
 from gateway.report.untrusted import short
@@ -63,7 +62,7 @@ def checks(results: Sequence[RuleResult]) -> Checks:
     return Checks(
         topics=[Topic(words.category(name), rows) for name, rows in _in_words_order(topics)],
         total=len(verdicts),
-        counts=[(outcome, words.OUTCOMES[outcome], count[outcome]) for outcome in Outcome if count[outcome]],
+        counts=[(outcome, words.OUTCOME_COUNTS[outcome], count[outcome]) for outcome in Outcome if count[outcome]],
         views=[words.VIEWPORTS[v] for v in views],
     )
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from contracts.geometry import Box, ViewportName
 from contracts.result import Finding, Severity
-
 from gateway.report import words
 from gateway.report.measures import Measure, Swatch, measures, swatch
 from gateway.report.pictures import Picture, Shot, cutout

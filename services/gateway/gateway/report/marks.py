@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from contracts.geometry import Box, ViewportName
 
-_SPACE = {ViewportName.DESKTOP: 26 / 560, ViewportName.MOBILE: 28 / 260}
+SPACE = {ViewportName.DESKTOP: 26 / 560, ViewportName.MOBILE: 28 / 260}
 """A number's diameter with its gap, as a share of the narrowest width at which the style sheet shows the picture."""
 
 _STEPS = sorted(((x, y) for x in range(9) for y in range(7)), key=lambda step: step[0] + 1.3 * step[1])
@@ -35,7 +35,7 @@ class Mark:
 
 def marks(places: Iterable[Place], shown: Box, viewport: ViewportName) -> list[Mark]:
     """Place boxes and numbers on a picture that shows `shown`; boxes outside it are left out."""
-    space = shown.width * _SPACE[viewport]
+    space = shown.width * SPACE[viewport]
     taken: list[tuple[float, float]] = []
     placed: list[Mark] = []
     for place in places:
@@ -91,5 +91,7 @@ def _mark(place: Place, pin: tuple[float, float], shown: Box, name: str) -> Mark
 
 def style(mark: Mark) -> str:
     """Write the rules that put a mark in its place; a style attribute would need a weaker content policy."""
-    box = f"#box-{mark.id}{{left:{mark.left:.4f}%;top:{mark.top:.4f}%;width:{mark.width:.4f}%;height:{mark.height:.4f}%}}"
+    box = (
+        f"#box-{mark.id}{{left:{mark.left:.4f}%;top:{mark.top:.4f}%;width:{mark.width:.4f}%;height:{mark.height:.4f}%}}"
+    )
     return f"{box}#pin-{mark.id}{{left:{mark.pin_x:.4f}%;top:{mark.pin_y:.4f}%}}"

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from contracts.geometry import ViewportName
 from contracts.result import Evidence
-
 from gateway.report import words
 
 _PAIR = re.compile(r"#([0-9a-f]{6}|[0-9a-f]{3})\b[^#]{1,12}#([0-9a-f]{6}|[0-9a-f]{3})\b", re.IGNORECASE)
 _HEADROOM = 1.25
+_SECOND_MS = 1_000
+_SUFFIXES = {"": "", "%": "%", "percent": "%", "share": "%", ":1": ":1", "ratio": ":1"}
 _BYTES = {"bytes": 1, "byte": 1, "b": 1, "kb": 1_000, "mb": 1_000_000}
 _LABELS = {"href": "Leads to", "h1": "Main headings", "lcp": "Largest content painted", "cls": "Layout shift"}
 
@@ -59,21 +60,14 @@ def quantity(value: Value, unit: str) -> str:
     """Write a value with its unit, in the size a reader would use."""
     if isinstance(value, str):
         return value
-    match unit.strip().lower():
-        case "ms" if abs(value) >= 1_000:  # noqa: PLR2004  # a second
-            return f"{number(value / 1_000)} s"
-        case "share" if abs(value) <= 1:
-            return f"{number(value * 100)}%"
-        case "share" | "%" | "percent":
-            return f"{number(value)}%"
-        case ":1" | "ratio":
-            return f"{number(value)}:1"
-        case "":
-            return number(value)
-        case size if size in _BYTES:
-            return _data(value * _BYTES[size])
-        case _:
-            return f"{number(value)} {unit.strip()}"
+    name = unit.strip().lower()
+    if name in _BYTES:
+        return _data(value * _BYTES[name])
+    if name == "ms" and abs(value) >= _SECOND_MS:
+        return f"{number(value / _SECOND_MS)} s"
+    if name == "share" and abs(value) <= 1:
+        return f"{number(value * 100)}%"
+    return number(value) + _SUFFIXES.get(name, f" {unit.strip()}")
 
 
 def _data(size: float) -> str:

@@ -5,10 +5,10 @@ import hashlib
 from datetime import datetime
 from importlib import resources
 
-from contracts.result import Analysis
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from contracts.result import Analysis
 from gateway.report import arithmetic, marks
 from gateway.report.untrusted import plain, short
 from gateway.report.view import ReportView, report_view

@@ -1,6 +1,6 @@
 """The page's pictures: decoded once, made smaller, cut to the element in question. Runs in the caller's thread.
 
-A decoded full page takes three bytes for each pixel: 25 MB for a typical desktop page, 70 MB for one at the height limit.
+A decoded full page takes three bytes for each pixel: 25 MB for a usual desktop page, 70 MB for one at the height limit.
 """
 
 import base64
@@ -8,12 +8,13 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from contracts.geometry import VIEWPORTS, Box, ViewportName
-from contracts.result import Asset
 from PIL import Image, ImageDraw
 
+from contracts.geometry import VIEWPORTS, Box, ViewportName
+from contracts.result import Asset
+
 _MAX_JPEG_PX = 65_500
-_OUTLINE_PX = 3
+_OUTLINE_PX = 4
 _HALO_PX = 2
 
 
@@ -117,7 +118,9 @@ def cutout(source: Shot, boxes: Sequence[Box], viewport: ViewportName, colour: s
     region = _region(_together(inside, framing), source.box, framing)
     left, top = (region.x - source.box.x) * source.scale, (region.y - source.box.y) * source.scale
     right, bottom = left + region.width * source.scale, top + region.height * source.scale
-    image = source.image.crop((round(left), round(top), max(round(left) + 1, round(right)), max(round(top) + 1, round(bottom))))
+    image = source.image.crop(
+        (round(left), round(top), max(round(left) + 1, round(right)), max(round(top) + 1, round(bottom)))
+    )
     if image.width > framing.pixels:
         height = max(1, round(image.height * framing.pixels / image.width))
         image = image.resize((framing.pixels, height), Image.Resampling.LANCZOS, reducing_gap=2.0)

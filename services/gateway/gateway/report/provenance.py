@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 from contracts.geometry import VIEWPORTS, ViewportName
 from contracts.result import AiRun, Analysis
-
 from gateway.report import words
 from gateway.report.measures import number, quantity
 
@@ -51,14 +50,22 @@ def details(analysis: Analysis) -> list[tuple[str, str]]:
     capture, engine, url = analysis.capture, analysis.engine, analysis.url
     rows = [
         ("Address asked for", url.requested),
-        ("Answer", f"HTTP {url.http_status}" + (f" after {_counted(url.redirects, 'redirect')}" if url.redirects else "")),
+        (
+            "Answer",
+            f"HTTP {url.http_status}" + (f" after {_counted(url.redirects, 'redirect')}" if url.redirects else ""),
+        ),
         ("Taken at", moment_of(capture.at)),
         ("Browser", f"Chromium {capture.chromium}" if capture.chromium else ""),
         ("Views", ", ".join(_view(name) for name in ViewportName if _was_taken(analysis, name))),
         ("Length of the page", _heights(analysis)),
         ("State", words.SETTLED.get(capture.settled_by, capture.settled_by)),
         ("Consent", words.CONSENT[capture.consent_action]),
-        ("On the page", ", ".join(f"{number(n)} {name.replace('_', ' ')}" for name, n in analysis.facts.items())),
+        (
+            "On the page",
+            ", ".join(
+                f"{number(n)} {words.FACTS.get(name) or name.replace('_', ' ')}" for name, n in analysis.facts.items()
+            ),
+        ),
         ("Rules", f"Version {engine.rules_version}"),
         ("Judged by", "Measurable rules and an AI reviewer" if engine.mode == "rules+ai" else "Measurable rules"),
         *(_ai(engine.ai, engine.prompt_version) if engine.ai else ()),
@@ -68,7 +75,7 @@ def details(analysis: Analysis) -> list[tuple[str, str]]:
 
 
 def _timings(analysis: Analysis) -> list[tuple[str, float]]:
-    return [(name.replace("_", " "), round(ms)) for name, ms in analysis.timings_ms.items()]
+    return [("AI" if name == "ai" else name.replace("_", " "), round(ms)) for name, ms in analysis.timings_ms.items()]
 
 
 def _counted(count: int, noun: str) -> str:
@@ -97,12 +104,16 @@ def _ai(run: AiRun, prompt_version: str) -> list[tuple[str, str]]:
         ("AI model", run.model + (f", instructions version {prompt_version}" if prompt_version else "")),
         (
             "AI answers",
-            f"{run.proposed} proposed: {run.verified} proven on the page, {run.supported} kept as judgement, "
-            f"{run.rejected} thrown away because a check failed",
+            (
+                f"{run.proposed} proposed: {run.verified} proven on the page, {run.supported} kept as judgement, "
+                f"{run.rejected} thrown away because a check failed"
+            ),
         ),
         (
             "AI cost",
-            f"{_counted(run.requests, 'request')}, {number(read)} tokens read, {number(tokens.output)} written, "
-            f"US$ {run.cost_usd}",
+            (
+                f"{_counted(run.requests, 'request')}, {number(read)} tokens read, {number(tokens.output)} written, "
+                f"US$ {run.cost_usd}"
+            ),
         ),
     ]

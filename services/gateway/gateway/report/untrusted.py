@@ -10,6 +10,7 @@ _INVISIBLE = re.compile(
     "\U000e0000-\U000e007f]"
 )
 _SPACES = re.compile(r"\s+")
+_NOT_IN_URL = re.compile(r"[\s<>\"\\^`{|}]")  # RFC 3986 allows none of them
 _MAX_URL = 2_000
 
 
@@ -27,7 +28,7 @@ def short(text: str, limit: int) -> str:
 def web_address(text: str) -> str:
     """Return the address if it is plain http or https and safe to link, else nothing."""
     candidate = text.strip()
-    if len(candidate) > _MAX_URL or plain(candidate) != candidate or _SPACES.search(candidate):
+    if len(candidate) > _MAX_URL or plain(candidate) != candidate or _NOT_IN_URL.search(candidate):
         return ""
     try:
         parts = urlsplit(candidate)

@@ -1,34 +1,43 @@
 """What the report's template shows, worked out from the result document and the page's pictures."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from contracts.geometry import ViewportName
+from contracts.geometry import Box, ViewportName
 from contracts.result import Analysis, Finding, LiftFactor, Severity
-
 from gateway.report import pictures, provenance, words
-from gateway.report.arithmetic import Arithmetic, arithmetic
+from gateway.report.arithmetic import Arithmetic, arithmetic, costs
 from gateway.report.checks import Checks, checks
 from gateway.report.finding import FindingView, Reference, boxes, finding_view, in_order
-from gateway.report.marks import Mark, Place, marks
+from gateway.report.marks import SPACE, Mark, Place, marks
 from gateway.report.pictures import Picture, Shot
 from gateway.report.untrusted import host, web_address
 
 MAX_FINDINGS = 200
 _FULL_PIXELS = {ViewportName.DESKTOP: 1440, ViewportName.MOBILE: 560}
+_LEAST_COLUMNS = {ViewportName.DESKTOP: 2, ViewportName.MOBILE: 4}
+_MAX_COLUMNS = 6
+_PAPER_MM = (180, 222)
+_GAP_MM = 3.4
 _SCREEN_PIXELS = {ViewportName.DESKTOP: 1120, ViewportName.MOBILE: 420}
 
 
 @dataclass(frozen=True)
 class PageView:
-    """The whole page in one view, with marks."""
+    """The whole page in one view, with marks. Lengths are CSS pixels; `slices` (top, height) are for paper."""
 
     viewport: ViewportName
     name: str
     picture: Picture
     marks: list[Mark]
+    width: float
+    height: float
+    radius: float
+    columns: int
+    slices: list[tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,7 @@ class ReportView:
 
 def report_view(analysis: Analysis, taken: Mapping[str, bytes], generated_at: datetime) -> ReportView:
     """Work out everything that the report shows."""
-    cost = _costs(analysis)
+    cost = costs(analysis.scores)
     ordered = in_order(analysis.findings, cost)
     shots = _shots(analysis, taken)
     pages = [_page(viewport, shot, ordered[:MAX_FINDINGS]) for viewport, shot in shots.items()]
@@ -98,26 +107,40 @@ def report_view(analysis: Analysis, taken: Mapping[str, bytes], generated_at: da
     )
 
 
-def _costs(analysis: Analysis) -> dict[str, float]:
-    cost: dict[str, float] = {}
-    for step in analysis.scores.explanation:
-        cost[step.finding_id] = cost.get(step.finding_id, 0.0) + step.points
-    return cost
-
-
 def _shots(analysis: Analysis, taken: Mapping[str, bytes]) -> dict[ViewportName, Shot]:
     found = ((viewport, pictures.shot(analysis.capture.assets, "full", viewport, taken)) for viewport in ViewportName)
     return {viewport: shot for viewport, shot in found if shot is not None}
 
 
 def _page(viewport: ViewportName, shot: Shot, ordered: Sequence[Finding]) -> PageView:
+    columns = _columns(shot.box, _LEAST_COLUMNS[viewport])
     places = [Place(number, box) for number, f in enumerate(ordered, 1) for box in boxes(f, viewport)]
     return PageView(
         viewport=viewport,
         name=words.VIEWPORTS[viewport],
         picture=pictures.picture(shot, width=_FULL_PIXELS[viewport], quality=70),
         marks=marks(places, shot.box, viewport),
+        width=shot.box.width,
+        height=shot.box.height,
+        radius=shot.box.width * SPACE[viewport] * 0.46,
+        columns=columns,
+        slices=_slices(shot.box, columns),
     )
+
+
+def _columns(shown: Box, least: int) -> int:
+    """Count the columns that show a whole page on one sheet of paper, but at least `least`."""
+    return next((n for n in range(least, _MAX_COLUMNS) if n * _tallest(shown, n) >= shown.height), _MAX_COLUMNS)
+
+
+def _tallest(shown: Box, columns: int) -> float:
+    width_mm = (_PAPER_MM[0] - _GAP_MM * (columns - 1)) / columns
+    return shown.width * _PAPER_MM[1] / width_mm
+
+
+def _slices(shown: Box, columns: int) -> list[tuple[float, float]]:
+    count = max(1, math.ceil(shown.height / _tallest(shown, columns)))
+    return [(shown.height / count * n, shown.height / count) for n in range(count)]
 
 
 def _screens(

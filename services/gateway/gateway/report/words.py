@@ -46,6 +46,14 @@ OUTCOMES = {
     Outcome.NOT_APPLICABLE: "Does not apply",
     Outcome.ERROR: "Could not be checked",
 }
+OUTCOME_COUNTS = {
+    Outcome.FAIL: "failed",
+    Outcome.WARN: "with a warning",
+    Outcome.PASS: "passed",
+    Outcome.NOT_APPLICABLE: "not applicable",
+    Outcome.ERROR: "could not be checked",
+}
+FACTS = {"cta_count": "calls to action", "cta": "calls to action"}
 RELIABILITIES = {
     Reliability.MEASURED: "",
     Reliability.ESTIMATED: "estimated from pixels",
