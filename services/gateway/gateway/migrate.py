@@ -13,7 +13,7 @@ FOLDER = Path(__file__).with_name("migrations")
 
 
 def migrate(database_url: str) -> None:
-    """Upgrade to the newest revision, or raise and leave the database as it was. Safe to run twice at once.
+    """Upgrade to the newest revision, or raise and leave the database as it was. Safe in several processes at once, not in threads.
 
     It runs an event loop of its own: inside one, call it in a thread.
     """
