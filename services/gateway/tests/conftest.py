@@ -3,12 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 
 from gateway.app import create_app
 from gateway.db import Database
@@ -18,11 +16,9 @@ from gateway.pipeline import Ports
 from gateway.settings import GatewaySettings
 from gateway.tables import metadata
 from gateway.wiring import Parts
-from gateway.worker import Worker
 from runtime.client import ServiceClient
 from tests.fixtures.fleet import Fleet
-
-BASE = "http://gateway.test"
+from tests.fixtures.gateway import BASE, Platform
 
 
 @pytest.fixture(scope="session")
@@ -81,21 +77,6 @@ def settings(database_url: str, tmp_path: Path) -> GatewaySettings:
         retry_base_seconds=0,
         drain_seconds=5,
     )
-
-
-@dataclass
-class Platform:
-    """The API, a fleet, and as many workers as a test starts, all in this process."""
-
-    app: FastAPI
-    http: httpx2.AsyncClient
-    parts: Parts
-    fleet: Fleet
-    ports: Ports
-
-    def worker(self, **changes: object) -> Worker:
-        settings = self.parts.settings.model_copy(update=changes)
-        return Worker(self.parts.db, self.ports, self.parts.hints, settings)
 
 
 @pytest.fixture
