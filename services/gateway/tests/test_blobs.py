@@ -2,7 +2,7 @@
 
 import asyncio
 import stat
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -52,7 +52,7 @@ async def _chunks(*chunks: bytes) -> AsyncIterator[bytes]:
 
 
 def leftovers(blobs: FileBlobs) -> list[Path]:
-    return [path for path in blobs.root.rglob(".new-*")]
+    return list(blobs.root.rglob(".new-*"))
 
 
 async def test_what_was_put_can_be_got(blobs: FileBlobs, http: httpx2.AsyncClient, key: str) -> None:
@@ -226,9 +226,9 @@ def test_a_given_secret_is_not_written_down(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    yield tmp_path
+    return tmp_path
 
 
 def test_a_folder_may_be_relative(elsewhere: Path) -> None:

@@ -16,8 +16,8 @@ LONG = timedelta(seconds=60)
 
 async def _waiting(hints: LocalHints, topic: str, count: int = 1) -> list[asyncio.Task[None]]:
     tasks = [asyncio.create_task(hints.wait(topic, LONG)) for _ in range(count)]
-    while len(hints._waiting.get(topic, ())) < count:
-        await asyncio.sleep(0)
+    await asyncio.sleep(0)  # lets each of them run up to its wait
+    assert len(hints._waiting[topic]) == count
     return tasks
 
 

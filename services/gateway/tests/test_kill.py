@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -26,7 +27,7 @@ from tests.fixtures.fleet import Fleet, served
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 JOBS = 40
-KILLS = 12
+KILLS = 8
 
 
 @contextmanager
@@ -69,7 +70,7 @@ class Stage:
 @pytest.fixture
 def fleet() -> Fleet:
     async def some_work(_: RenderRequest | AnalyzeRequest) -> None:
-        await asyncio.sleep(random.uniform(0.02, 0.15))
+        await asyncio.sleep(random.uniform(0.1, 0.8))
 
     return Fleet(before_render=some_work, before_analysis=some_work)
 
@@ -101,7 +102,7 @@ async def test_workers_killed_at_any_moment_lose_nothing_and_repeat_nothing(
 ) -> None:
     world, origin = stage
     seed = random.randrange(2**32)
-    print(f"seed {seed}")
+    print(f"seed {seed}")  # noqa: T201  # a failing seed can be replayed
     chance = random.Random(seed)
     for _ in range(2):
         world.start_worker()
@@ -140,7 +141,6 @@ async def _check(database_url: str, fleet: Fleet, accepted: list[str]) -> None:
     # Work is repeated only for those whose worker died with them; each claim renders at most once.
     assert all(renders[job_id] <= rows[job_id].fence for job_id in accepted)
     assert crashes > 0, "no job was ever hit: the test shows nothing"
-    print(f"{crashes} crashes, {sum(renders.values()) - JOBS} renders repeated")
 
 
 async def test_a_stopped_worker_that_wakes_up_is_fenced_off(
@@ -150,13 +150,12 @@ async def test_a_stopped_worker_that_wakes_up_is_fenced_off(
     world, origin = stage
     world.start_worker()
     loop = asyncio.get_running_loop()
-    rendering, go = asyncio.Event(), asyncio.Event()
+    rendering, go = asyncio.Event(), threading.Event()
 
     async def hold_the_first(_: AnalyzeRequest) -> None:
         if len(fleet.analyses) == 1:
             loop.call_soon_threadsafe(rendering.set)
-            while not go.is_set():
-                await asyncio.sleep(0.01)
+            await asyncio.to_thread(go.wait)
 
     fleet.before_analysis = hold_the_first
     async with httpx2.AsyncClient(base_url=origin, trust_env=False) as http:
