@@ -44,7 +44,7 @@ class Attempts:
     async def work(self, job: Claimed) -> None:
         """Make one attempt at `job` and settle it."""
         token = context.attach(propagate.extract({"traceparent": job.trace}))
-        with structlog.contextvars.bound_contextvars(job_id=job.id, attempt=job.attempt), self._room.job():
+        with structlog.contextvars.bound_contextvars(job_id=job.id, attempt=job.attempt):
             try:
                 await self._settle(job)
             except (LeaseLostError, ServiceError) as error:

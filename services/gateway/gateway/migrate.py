@@ -13,9 +13,10 @@ FOLDER = Path(__file__).with_name("migrations")
 
 
 def migrate(database_url: str) -> None:
-    """Upgrade to the newest revision, or raise and leave the database as it was. Safe to run twice at once.
+    """Upgrade to the newest revision, or raise and leave the database as it was.
 
-    It runs an event loop of its own: inside one, call it in a thread.
+    Several processes may do so at once, but not several threads: alembic keeps its context in a module. It runs an
+    event loop of its own: inside one, call it in a thread.
     """
     asyncio.run(_migrate(database_url))
 

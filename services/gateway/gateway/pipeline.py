@@ -60,8 +60,11 @@ class Pipeline:
             async with self.db.read() as db:
                 return await outcomes.load_render(db, job)
         keys = new_keys(job)
-        with _timed(Stage.RENDER), self.room.render():
-            render = await self._render(job, keys)
+        try:
+            with _timed(Stage.RENDER):
+                render = await self._render(job, keys)
+        finally:
+            self.room.rendered(job)
         keys = await self._stored(render, keys)
         if not await self.db.insist(lambda db: outcomes.save_render(db, job, render, keys), self.settings.patience):
             raise LeaseLostError

@@ -2,11 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 
 from contracts.render import PoolState
+from gateway.jobs.states import Claimed, Stage
 
 
 class Room:
@@ -17,42 +16,37 @@ class Room:
         self.changed = asyncio.Event()
         self._concurrency = concurrency
         self._slots = concurrency
-        self._jobs = 0
-        self._renders = 0
+        self._jobs: set[tuple[str, int]] = set()
+        self._renders: set[tuple[str, int]] = set()
         self._closed_until = 0.0
 
     def free(self) -> int:
         """Return how many jobs may be claimed now."""
         if time.monotonic() < self._closed_until:
             return 0
-        return max(0, min(self._concurrency - self._jobs, self._slots - self._renders))
+        return max(0, min(self._concurrency - len(self._jobs), self._slots - len(self._renders)))
+
+    def admit(self, job: Claimed) -> None:
+        """Count a job from the moment of its claim, before its task has run a line."""
+        self._jobs.add(job.key)
+        if job.stage is Stage.RENDER:
+            self._renders.add(job.key)
+
+    def rendered(self, job: Claimed) -> None:
+        """Count a job no longer as one that needs the renderer."""
+        self._renders.discard(job.key)
+        self.changed.set()
+
+    def leave(self, job: Claimed) -> None:
+        """Count a job no longer."""
+        self._jobs.discard(job.key)
+        self.rendered(job)
 
     def learn(self, pool: PoolState) -> None:
         """Take a pool's word: use its slots, but where others queue for it, no more of them than now."""
-        self._slots = self._renders if pool.queued and not pool.free else pool.slots
-        self._slots = max(1, self._slots)
+        self._slots = max(1, len(self._renders) if pool.queued and not pool.free else pool.slots)
         self.changed.set()
 
     def close(self, delay: timedelta) -> None:
         """Take nothing for `delay`: the pool is full."""
         self._closed_until = max(self._closed_until, time.monotonic() + delay.total_seconds())
-
-    @contextmanager
-    def job(self) -> Iterator[None]:
-        """Count a job."""
-        self._jobs += 1
-        try:
-            yield
-        finally:
-            self._jobs -= 1
-            self.changed.set()
-
-    @contextmanager
-    def render(self) -> Iterator[None]:
-        """Count a render."""
-        self._renders += 1
-        try:
-            yield
-        finally:
-            self._renders -= 1
-            self.changed.set()

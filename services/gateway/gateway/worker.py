@@ -71,9 +71,10 @@ class Worker:
         claimed: list[Claimed] = []
         if wanted:
             with self._contained("claim"):
-                async with self._db.begin() as db:
+                async with self._db.once() as db:
                     claimed = await leases.claim(db, self.id, wanted, self._settings.lease)
         for job in claimed:
+            self._room.admit(job)
             self._tasks[job.key] = group.create_task(self._work(job))
         if not claimed:
             await self._idle(has_room=bool(wanted))
@@ -83,6 +84,7 @@ class Worker:
             await self._attempts.work(job)
         finally:
             del self._tasks[job.key]
+            self._room.leave(job)
 
     async def _idle(self, *, has_room: bool) -> None:
         """Wait for more room or, where there is room, for a job; never longer than the poll time."""
@@ -120,7 +122,7 @@ class Worker:
         before = set(self._tasks)
         if not before:
             return
-        async with self._db.begin() as db:
+        async with self._db.once() as db:
             kept = await leases.heartbeat(db, self.id, self._settings.lease)
         missing = before - kept
         # Twice in a row: a job missing for the first time may just have been finished by its own task.
@@ -145,7 +147,7 @@ class Worker:
             metrics.OLDEST_SECONDS.labels(*labels).set(depth.oldest.total_seconds())
 
     async def _reap(self) -> None:
-        async with self._db.begin() as db:
+        async with self._db.once() as db:
             reaped = await leases.reap(db, self._settings.max_crashes)
         for job in reaped:
             log.warning("job_reaped", job_id=job.id, dead=job.dead)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
-from contracts.errors import ErrorCode, FieldError, Problem
+from contracts.errors import ErrorCode, FieldError
 from gateway.analyses import service, store
 from gateway.analyses.schemas import MAX_WAIT_S, AnalysisCreate, AnalysisPage, AnalysisRead, read, summary
 from gateway.analyses.service import Patience
@@ -35,7 +35,7 @@ def refusals(*codes: ErrorCode) -> dict[int | str, dict[str, Any]]:
     for code in (*codes, ErrorCode.UNAVAILABLE):
         text = by_status.get(code.status, {}).get("description", "")
         line = f"`{code.value}`: {code.headline}."
-        content = {"application/problem+json": {"schema": Problem.model_json_schema()}}
+        content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
         by_status[code.status] = {"description": f"{text} {line}".strip(), "content": content}
     return by_status
 

@@ -35,12 +35,12 @@ async def enqueue(db: AsyncConnection, job: NewJob) -> str:
 
 
 async def _next_key(db: AsyncConnection, job: NewJob) -> float:
-    """Start-time fair queueing: key = max(head of the queue, the tenant's last key) + cost.
+    """Start-time fair queueing: key = max(head of the queue, the tenant's last key + cost).
 
     So a tenant's thousandth waiting job stands behind every other tenant's first. The upsert holds the lane
     until the commit, which keeps one tenant's keys apart.
     """
-    fresh = _head(job.kind, job.priority) + _COST
+    fresh = _head(job.kind, job.priority)
     row = {"tenant_id": job.tenant_id, "kind": job.kind, "priority": int(job.priority), "last_key": fresh}
     upsert = (postgresql.insert if db.dialect.name == "postgresql" else sqlite.insert)(lanes).values(row)
     behind_own = lanes.c.last_key + _COST
@@ -55,7 +55,7 @@ def _head(kind: Kind, priority: Priority) -> ColumnElement[float]:
     """Virtual time: the latest key in service or, with none in service, the first that is due.
 
     Never the first of all: a job parked for a retry keeps its old key, and would let newcomers pass everybody. With
-    nothing at all in the queue, the latest key ever given, so that nobody pays for work done in quiet times.
+    nothing at all in the queue, one past the latest key ever given, so that nobody pays for work of quiet times.
     """
     lane = (jobs.c.kind == kind, jobs.c.priority == int(priority))
     serving = select(func.max(jobs.c.order_key)).where(*lane, IS_RUNNING).scalar_subquery()
@@ -65,4 +65,4 @@ def _head(kind: Kind, priority: Priority) -> ColumnElement[float]:
         .where(lanes.c.kind == kind, lanes.c.priority == int(priority))
         .scalar_subquery()
     )
-    return case((serving > waiting, serving), else_=func.coalesce(waiting, serving, latest, 0.0))
+    return case((serving > waiting, serving), else_=func.coalesce(waiting, serving, latest + _COST, 0.0))

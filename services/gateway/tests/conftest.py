@@ -1,0 +1,106 @@
+"""Databases, settings and a made-up fleet for every test of the gateway."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from gateway.app import create_app
+from gateway.db import Database
+from gateway.hints import LocalHints
+from gateway.migrate import migrate
+from gateway.pipeline import Ports
+from gateway.settings import GatewaySettings
+from gateway.tables import metadata
+from gateway.wiring import Parts
+from runtime.client import ServiceClient
+from tests.fixtures.fleet import Fleet
+from tests.fixtures.gateway import BASE, Platform
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in GatewaySettings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture(scope="module")
+def migrated_postgres(request: pytest.FixtureRequest) -> str:
+    url: str = request.getfixturevalue("postgres_database")
+    migrate(url)
+    return url
+
+
+async def _emptied(url: str) -> None:
+    db = Database(url)
+    async with db.begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            await connection.execute(table.delete())
+    await db.aclose()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database with the newest schema: every such test runs on both."""
+    if request.param == "postgres":
+        url: str = request.getfixturevalue("migrated_postgres")
+        asyncio.run(_emptied(url))
+        return url
+    url = f"sqlite+aiosqlite:///{tmp_path / 'cro.db'}"
+    migrate(url)
+    return url
+
+
+@pytest.fixture
+async def db(database_url: str) -> AsyncIterator[Database]:
+    database = Database(database_url)
+    yield database
+    await database.aclose()
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> GatewaySettings:
+    return GatewaySettings(
+        database_url=database_url,
+        blobs_url=f"file://{tmp_path / 'blobs'}",
+        blobs_base_url=BASE,
+        poll_seconds=0.05,
+        lease_seconds=2,
+        retry_base_seconds=0,
+        drain_seconds=5,
+    )
+
+
+@pytest.fixture
+async def platform(settings: GatewaySettings) -> AsyncIterator[Platform]:
+    app = create_app(settings, hints=LocalHints())
+    async with AsyncExitStack() as stack:
+        to_app = httpx2.ASGITransport(app=app)
+        fleet = Fleet(uploads_over=to_app)
+        to_renderer, to_analyzer = (
+            httpx2.ASGITransport(app=service) for service in (fleet.renderer(), fleet.analyzer())
+        )
+        renderer = await stack.enter_async_context(ServiceClient("renderer", BASE, to_renderer))
+        analyzer = await stack.enter_async_context(ServiceClient("analyzer", BASE, to_analyzer))
+        http = await stack.enter_async_context(httpx2.AsyncClient(transport=to_app, base_url=BASE, trust_env=False))
+        parts: Parts = app.state.parts
+        yield Platform(app, http, parts, fleet, Ports(renderer, analyzer, parts.blobs))
+        await parts.db.aclose()
+
+
+@pytest.fixture
+async def working(platform: Platform) -> AsyncIterator[Platform]:
+    """A platform with one worker running."""
+    worker = platform.worker()
+    task = asyncio.create_task(worker.run())
+    yield platform
+    worker.stop()
+    await task

@@ -1,0 +1,110 @@
+"""Health, metrics, documentation: what every visitor of the API meets."""
+
+import re
+
+import httpx2
+import pytest
+
+from contracts.errors import ErrorCode
+from gateway.app import create_app
+from gateway.db import Database
+from gateway.readiness import Readiness
+from gateway.settings import GatewaySettings
+from runtime.errors import ServiceError
+from tests.fixtures.gateway import Platform
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_health(platform: Platform) -> None:
+    assert (await platform.http.get("/livez")).status_code == 200
+    answer = await platform.http.get("/readyz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
+    assert {"x-request-id", "x-process-time"} <= set(answer.headers)
+
+
+async def test_metrics_name_routes_and_never_ids(platform: Platform) -> None:
+    await platform.http.get("/v1/analyses/an_secret_id")
+    text = (await platform.http.get("/metrics")).text
+    assert 'route="/v1/analyses/{analysis_id}"' in text
+    assert "an_secret_id" not in text
+    assert "cro_jobs_fenced_total" in text
+
+
+async def test_ready_only_turns_false_at_the_second_failure_in_a_row() -> None:
+    away = Database("postgresql+asyncpg://nobody@127.0.0.1:1/none")
+    readiness = Readiness(away)
+    await readiness.check()
+    with pytest.raises(ServiceError) as caught:
+        await readiness.check()
+    assert caught.value.code is ErrorCode.UNAVAILABLE
+    await away.aclose()
+
+
+async def test_with_the_database_away_every_route_says_so_and_when_to_return(settings: GatewaySettings) -> None:
+    app = create_app(settings.model_copy(update={"database_url": "postgresql+asyncpg://nobody@127.0.0.1:1/none"}))
+    transport = httpx2.ASGITransport(app=app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://x.test", trust_env=False) as http:
+        for answer in (
+            await http.post("/v1/analyses", json={"url": "https://shop.test/"}),
+            await http.get("/v1/analyses"),
+            await http.get("/status/an_1"),
+        ):
+            assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+            assert int(answer.headers["retry-after"]) > 0
+            assert "127.0.0.1" not in answer.text
+        assert (await http.get("/livez")).status_code == 200
+    await app.state.parts.db.aclose()
+
+
+async def test_the_docs_page_needs_no_internet(platform: Platform) -> None:
+    page = await platform.http.get("/docs")
+    assert page.status_code == 200
+    links = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(links) >= 3
+    for link in links:
+        assert link.startswith("/docs/assets/"), link
+        assert (await platform.http.get(link)).status_code == 200
+    assert "https://" not in page.text
+
+
+async def test_every_error_code_has_its_place_in_the_docs(platform: Platform) -> None:
+    page = (await platform.http.get("/docs/errors")).text
+    assert all(f'id="{code.value}"' in page for code in ErrorCode)
+
+
+async def test_every_operation_is_described(platform: Platform) -> None:
+    document = (await platform.http.get("/openapi.json")).json()
+    operations = {
+        (method, path): operation for path, item in document["paths"].items() for method, operation in item.items()
+    }
+    assert ("post", "/v1/analyses") in operations
+    assert not any(path.startswith("/blobs") for _, path in operations)
+    for (method, path), operation in operations.items():
+        assert operation["summary"], (method, path)
+        if not path.endswith("z"):
+            assert operation["description"], (method, path)
+            assert any(
+                "application/problem+json" in answer.get("content", {}) for answer in operation["responses"].values()
+            )
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nothing", 404, "not_found"),
+        ("DELETE", "/analyze", 405, "method_not_allowed"),
+    ],
+)
+async def test_every_refusal_is_a_problem(platform: Platform, method: str, path: str, status: int, code: str) -> None:
+    answer = await platform.http.request(method, path)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_every_reference_in_the_openapi_document_leads_somewhere(platform: Platform) -> None:
+    answer = await platform.http.get("/openapi.json")
+    schemas = answer.json()["components"]["schemas"]
+    references = set(re.findall(r'"\$ref":\s*"([^"]+)"', answer.text))
+    assert "#/components/schemas/Problem" in references
+    assert {reference.removeprefix("#/components/schemas/") for reference in references} <= set(schemas)

@@ -1,0 +1,162 @@
+"""How fast the queue is: `python -m tests.bench.claim [--rows 100000]`.
+
+Claim: one job by one worker, transaction included, with many jobs of 200 tenants queued.
+Enqueue to claim: from before the insert until a worker in the same process holds the job, everything else idle.
+"""
+
+import argparse
+import asyncio
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import func, insert, select
+
+from contracts.analyze import Preset
+from contracts.errors import ErrorCode
+from gateway.blobs.files import open_files
+from gateway.db import Database
+from gateway.hints import QUEUE, LocalHints
+from gateway.jobs import intake, leases, outcomes
+from gateway.jobs.states import Claimed, NewJob, Priority, Stage, State
+from gateway.migrate import migrate
+from gateway.pipeline import Ports
+from gateway.settings import GatewaySettings
+from gateway.tables import jobs
+from gateway.times import now_plus
+from gateway.worker import Worker
+from runtime import logging
+from runtime.client import ServiceClient
+from runtime.errors import ServiceError
+from tests.fixtures.postgres import running_postgres
+
+LEASE = timedelta(seconds=30)
+TENANTS = 200
+CHUNK = 5_000
+CLAIMS = 500
+PINGS = 200
+
+
+async def fill(db: Database, rows: int) -> None:
+    """Queue `rows` jobs of 200 tenants, in the order that fair queueing gives them."""
+    for start in range(0, rows, CHUNK):
+        chunk = [
+            {
+                "id": f"an_{number:032x}",
+                "tenant_id": f"t{number % TENANTS}",
+                "kind": "analysis",
+                "url": f"https://shop.test/{number}",
+                "preset": Preset.RULES,
+                "priority": int(Priority.BATCH),
+                "order_key": float(number // TENANTS),
+                "state": State.QUEUED,
+                "stage": Stage.RENDER,
+            }
+            for number in range(start, min(start + CHUNK, rows))
+        ]
+        async with db.begin() as connection:
+            statement = insert(jobs).values(run_at=now_plus(timedelta(minutes=-1)), created_at=now_plus())
+            await connection.execute(statement, chunk)
+
+
+async def claims(db: Database) -> list[float]:
+    """Return milliseconds of claims one by one."""
+    taken: list[float] = []
+    for _ in range(CLAIMS):
+        begun = time.perf_counter()
+        async with db.once() as connection:
+            assert await leases.claim(connection, "bench", 1, LEASE)
+        taken.append((time.perf_counter() - begun) * 1_000)
+    return taken
+
+
+async def enqueues(db: Database) -> list[float]:
+    """Return milliseconds of fair enqueues one by one."""
+    taken: list[float] = []
+    for number in range(CLAIMS):
+        begun = time.perf_counter()
+        async with db.begin() as connection:
+            await intake.enqueue(connection, NewJob(f"t{number % 7}", "https://shop.test/", Preset.RULES))
+        taken.append((time.perf_counter() - begun) * 1_000)
+    return taken
+
+
+async def wake_ups(db: Database, folder: Path) -> list[float]:
+    """Return milliseconds from before the insert until an idle worker holds the job."""
+    hints = LocalHints()
+    blobs = open_files(f"file://{folder}", "http://bench.test", "")
+    taken: list[float] = []
+    claimed = asyncio.Event()
+
+    async def note(job: Claimed) -> None:
+        taken.append((time.perf_counter() - begun) * 1_000)
+        async with db.begin() as connection:
+            await outcomes.fail(connection, job, ServiceError(ErrorCode.INTERNAL, "Measured."))
+        claimed.set()
+
+    async with ServiceClient("none", "http://127.0.0.1:1") as client:
+        worker = Worker(db, Ports(client, client, blobs), hints, GatewaySettings())
+        worker._attempts.work = note  # type: ignore[method-assign]
+        task = asyncio.create_task(worker.run())
+        for _ in range(PINGS):
+            await asyncio.sleep(0.05)  # the worker is idle again
+            claimed.clear()
+            begun = time.perf_counter()
+            async with db.begin() as connection:
+                await intake.enqueue(connection, NewJob("local", "https://shop.test/", Preset.RULES))
+            await hints.notify(QUEUE)
+            await claimed.wait()
+        worker.stop()
+        await task
+    return taken
+
+
+async def measure(name: str, full_url: str, empty_url: str, rows: int) -> None:
+    db = Database(full_url)
+    await fill(db, rows)
+    async with db.read() as connection:
+        queued = (await connection.execute(select(func.count()).select_from(jobs))).scalar_one()
+    show(name, f"claim, {queued:,} queued", await claims(db))
+    show(name, f"enqueue, {queued:,} queued", await enqueues(db))
+    await db.aclose()
+    db = Database(empty_url)
+    with tempfile.TemporaryDirectory() as folder:
+        show(name, "enqueue to claim, idle", await wake_ups(db, Path(folder)))
+    await db.aclose()
+
+
+def show(database: str, what: str, taken: list[float]) -> None:
+    """Print one line of the table, in milliseconds."""
+    cuts = statistics.quantiles(taken, n=100)
+    print(f"{database:<10} {what:<28} {cuts[49]:>8.2f} {cuts[94]:>8.2f} {cuts[98]:>8.2f}", flush=True)
+
+
+@contextmanager
+def databases() -> Iterator[dict[str, tuple[str, str]]]:
+    """Give two empty databases of each kind."""
+    with running_postgres() as server, tempfile.TemporaryDirectory() as folder:
+        files = [f"sqlite+aiosqlite:///{folder}/{name}.db" for name in ("full", "empty")]
+        urls = {"postgres": (server.create_database(), server.create_database()), "sqlite": (files[0], files[1])}
+        for pair in urls.values():
+            for url in pair:
+                migrate(url)
+        yield urls
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=100_000)
+    rows = parser.parse_args().rows
+    logging.configure("bench", "WARNING")
+    print(f"{'database':<10} {'what':<28} {'p50 ms':>8} {'p95 ms':>8} {'p99 ms':>8}")
+    with databases() as urls:
+        for name, (full, empty) in urls.items():
+            asyncio.run(measure(name, full, empty, rows))
+
+
+if __name__ == "__main__":
+    main()
