@@ -58,11 +58,13 @@ BOTH = {"desktop": DESKTOP, "mobile": PHONE}
 
 def outputs(viewports: dict[str, Viewport]) -> list[dict[str, Any]]:
     """Ask for everything in each viewport, as an analysis does."""
-    wanted = []
+    wanted: list[dict[str, Any]] = []
     for name, viewport in viewports.items():
         shown = viewport.model_dump()
-        for area in ("first_screen", "full_page", "sections"):
-            wanted.append({"kind": "screenshot", "name": f"{name}.{area}", "area": area, "viewport": shown})
+        wanted += [
+            {"kind": "screenshot", "name": f"{name}.{area}", "area": area, "viewport": shown}
+            for area in ("first_screen", "full_page", "sections")
+        ]
         wanted.append({"kind": "facts", "name": f"{name}.facts", "viewport": shown})
     return wanted
 

@@ -1,4 +1,5 @@
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -180,7 +181,7 @@ def test_who_waits_longest_is_served_first() -> None:
         jobs = [Job(), Job(), Job()]
         tasks = [asyncio.create_task(pool.run(job, LONG)) for job in jobs]
         await jobs[0].begun.wait()
-        for now, following in zip(jobs, jobs[1:], strict=False):
+        for now, following in itertools.pairwise(jobs):
             now.finish.set()
             await following.begun.wait()
         jobs[-1].finish.set()
