@@ -21,11 +21,19 @@ _LOOKS, _LOOK_S = 50, 0.02
 log = structlog.get_logger(__name__)
 
 
+class Refusal(Protocol):
+    """One connection that was refused, or that failed."""
+
+    @property
+    def code(self) -> ErrorCode:
+        """Why."""
+
+
 class Traffic(Protocol):
     """What went through the way out during one job."""
 
     @property
-    def blocked(self) -> Sequence[object]:
+    def blocked(self) -> Sequence[Refusal]:
         """What was refused."""
 
     def verdict(self, host: str, port: int | None = None) -> ErrorCode | None:

@@ -82,6 +82,7 @@ class Page:
         self._leaving = False
         self._world: int | None = None
         self._children: set[str] = set()
+        self._camera = asyncio.Lock()
         self.network.listen(session)
         session.on("Page.frameNavigated", self._navigated)
         session.on("Page.frameRequestedNavigation", self._requested)
@@ -147,7 +148,9 @@ class Page:
             params["quality"] = output.quality
         if clip:
             params |= {"clip": {**clip.model_dump(), "scale": scale}, "captureBeyondViewport": True}
-        answer = await self._patiently(lambda: self.session.call("Page.captureScreenshot", **params))
+        # One after the other: pictures of different parts taken together come back with each other's pixels.
+        async with self._camera:
+            answer = await self._patiently(lambda: self.session.call("Page.captureScreenshot", **params))
         self._check()
         return Picture(base64.b64decode(answer["data"]), answer["data"])
 
