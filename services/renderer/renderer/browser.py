@@ -8,20 +8,32 @@ from typing import Protocol
 import structlog
 
 from contracts.errors import ErrorCode
+from contracts.geometry import DESKTOP
 from renderer import processes
+from renderer.agents import agent
 from renderer.cdp import Connection, Message
 from renderer.launcher import Launcher, Started, sandbox_failure
 from renderer.page import Page, open_page
 from runtime.errors import ServiceError
 
+_LOOKS, _LOOK_S = 50, 0.02
+
 log = structlog.get_logger(__name__)
+
+
+class Refusal(Protocol):
+    """One connection that was refused, or that failed."""
+
+    @property
+    def code(self) -> ErrorCode:
+        """Why."""
 
 
 class Traffic(Protocol):
     """What went through the way out during one job."""
 
     @property
-    def blocked(self) -> Sequence[object]:
+    def blocked(self) -> Sequence[Refusal]:
         """What was refused."""
 
     def verdict(self, host: str, port: int | None = None) -> ErrorCode | None:
@@ -113,12 +125,15 @@ class Browser:
         """Raise `ServiceError` unless the page that is open runs behind a seccomp filter."""
         assert self._spare, "checked after a job"
         await asyncio.shield(self._spare)
-        bare = processes.unconfined(self.pid)
-        if bare or bare is None:
-            raise sandbox_failure(f"page processes without a seccomp filter: {bare}")
+        for _ in range(_LOOKS):
+            bare = processes.unconfined(self.pid)
+            if bare == []:
+                return
+            await asyncio.sleep(_LOOK_S)  # a process that has just been forked has no filter yet
+        raise sandbox_failure(f"page processes without a seccomp filter: {bare}")
 
     def _prepare(self) -> asyncio.Task[Page]:
-        task = asyncio.create_task(open_page(self._connection))
+        task = asyncio.create_task(open_page(self._connection, agent(DESKTOP, self.version)))
         task.add_done_callback(_seen)
         return task
 

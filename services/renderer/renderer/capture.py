@@ -271,7 +271,7 @@ class Capture:
         await self._shoot([(shot.name, shot, box, None, 1.0) for shot in self._plan.of(Area.FIRST_SCREEN)])
 
     async def _shoot_page(self, seen: Look) -> None:
-        """Take the full page and all sections, all in flight together."""
+        """Take the full page and all sections."""
         if seen.height > MAX_CAPTURE_PX and self._plan.whole:
             self.view.warn(Warning.TRUNCATED)
         width = self._plan.viewport.width
@@ -294,13 +294,9 @@ class Capture:
             ]
 
     async def _shoot(self, wanted: Iterable[tuple[str, ScreenshotOutput, Box, Box | None, float]]) -> None:
-        try:
-            with self._watch.browser("capture"):
-                async with asyncio.TaskGroup() as group:
-                    for name, output, box, clip, scale in wanted:
-                        group.create_task(self._shoot_one(name, output, box, clip, scale))
-        except ExceptionGroup as failures:
-            raise failures.exceptions[0] from failures
+        with self._watch.browser("capture"):
+            for name, output, box, clip, scale in wanted:
+                await self._shoot_one(name, output, box, clip, scale)
 
     async def _shoot_one(self, name: str, output: ScreenshotOutput, box: Box, clip: Box | None, scale: float) -> None:
         picture = await self._page.shoot(output, clip, scale)

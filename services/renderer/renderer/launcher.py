@@ -63,7 +63,7 @@ class Started:
         with suppress(Error):
             await self.browser.close()
         while any(processes.group(self.pid)):  # noqa: ASYNC110  # the kernel sends no event for a whole group
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.02)
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
 
 

@@ -3,9 +3,9 @@
 import asyncio
 import base64
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from contracts.errors import ErrorCode
@@ -56,7 +56,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Visit:
-    """Whom a page is shown to. `observer` is a script that runs, out of the page's reach, before the page's own."""
+    """Whom a page is shown to; `agent` matters for phones only. `observer` runs before the page, out of its reach."""
 
     url: str
     viewport: Viewport
@@ -82,8 +82,7 @@ class Page:
         self._leaving = False
         self._world: int | None = None
         self._children: set[str] = set()
-        # One at a time: Chromium resizes the page's surface for a clip, and a second clip in flight would see that size.
-        self._shutter = asyncio.Lock()
+        self._camera = asyncio.Lock()
         self.network.listen(session)
         session.on("Page.frameNavigated", self._navigated)
         session.on("Page.frameRequestedNavigation", self._requested)
@@ -102,23 +101,27 @@ class Page:
     async def navigate(self, visit: "Visit", verdicts: Verdicts) -> None:
         """Show the page; return when its document has begun to arrive. Raises `ServiceError` when it cannot be had."""
         self._verdicts = verdicts
-        call = self.session.call
-        commands = [
-            call("Emulation.setDeviceMetricsOverride", **_metrics(visit.viewport)),
-            call("Emulation.setUserAgentOverride", **visit.agent),
-        ]
-        if visit.viewport.mobile:
-            commands.append(call("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=5))
-        if visit.observer:
-            commands.append(
-                call("Page.addScriptToEvaluateOnNewDocument", source=visit.observer, worldName=WORLD),
-            )
-        # All in flight together: Chromium takes a session's commands in order, so none needs to be waited for.
-        *_, answer = await asyncio.gather(*commands, call("Page.navigate", url=visit.url))
+        metrics = [self.session.call("Emulation.setDeviceMetricsOverride", **_metrics(visit.viewport))]
+        if preparations := self._preparations(visit):
+            # What the page's process has to know must have reached it: a document that overtakes it runs its first
+            # scripts as somebody else. The metrics are the browser's own business and need not be waited for.
+            await asyncio.gather(*metrics, *preparations)
+            metrics = []
+        *_, answer = await asyncio.gather(*metrics, self.session.call("Page.navigate", url=visit.url))
         if answer.get("isDownload"):
             raise errors.download()
         if "errorText" in answer:
             raise self._failure(answer["errorText"])
+
+    def _preparations(self, visit: Visit) -> list[Coroutine[Any, Any, Message]]:
+        call, commands = self.session.call, []
+        if visit.viewport.mobile:
+            commands.append(call("Emulation.setUserAgentOverride", **visit.agent))
+            commands.append(call("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=5))
+        if visit.observer:
+            source = visit.observer
+            commands.append(call("Page.addScriptToEvaluateOnNewDocument", source=source, worldName=WORLD))
+        return commands
 
     async def loaded(self) -> None:
         """Wait for the load event of the present document."""
@@ -145,7 +148,8 @@ class Page:
             params["quality"] = output.quality
         if clip:
             params |= {"clip": {**clip.model_dump(), "scale": scale}, "captureBeyondViewport": True}
-        async with self._shutter:
+        # One after the other: pictures of different parts taken together come back with each other's pixels.
+        async with self._camera:
             answer = await self._patiently(lambda: self.session.call("Page.captureScreenshot", **params))
         self._check()
         return Picture(base64.b64decode(answer["data"]), answer["data"])
@@ -245,8 +249,8 @@ class Page:
         child.post("Network.enable")
 
 
-async def open_page(connection: Connection) -> Page:
-    """Open a blank page in a fresh context and prepare it for any visit."""
+async def open_page(connection: Connection, agent: Message) -> Page:
+    """Open a blank page in a fresh context and prepare it for a visit as `agent`, which a phone's will replace."""
     browser = connection.browser
     context = (await browser.call("Target.createBrowserContext", disposeOnDetach=True))["browserContextId"]
     width, height = _WIDE
@@ -260,6 +264,7 @@ async def open_page(connection: Connection) -> Page:
         call("Network.enable", maxTotalBufferSize=0, maxResourceBufferSize=0),
         call("Network.setBypassServiceWorker", bypass=True),
         call("Inspector.enable"),
+        call("Emulation.setUserAgentOverride", **agent),
         call("Emulation.setFocusEmulationEnabled", enabled=True),
         call("Page.addScriptToEvaluateOnNewDocument", source=_NO_POPUPS),
         call("Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=False, flatten=True),

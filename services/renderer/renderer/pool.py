@@ -26,6 +26,9 @@ log = structlog.get_logger(__name__)
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120)
 _RESET = timedelta(seconds=5)
 _CLOSE = timedelta(seconds=10)
+_WEIGH_EVERY = 5
+"""Uses between two looks at a slot's memory: a look costs milliseconds, and growth is slower than that."""
+
 _BACKOFF_S = (0.25, 30.0)
 
 
@@ -268,7 +271,9 @@ class Pool(Generic[T]):
     def _worn(self, slot: Slot[T]) -> Recycle | None:
         if slot.uses >= self._limits.renderer_recycle_uses:
             return Recycle.USES
-        return Recycle.MEMORY if slot.resource.memory_mb() > self._limits.renderer_recycle_mb else None
+        if slot.uses % _WEIGH_EVERY == 0 and slot.resource.memory_mb() > self._limits.renderer_recycle_mb:
+            return Recycle.MEMORY
+        return None
 
     def _offer(self, slot: Slot[T]) -> None:
         if slot not in self._slots:

@@ -13,13 +13,13 @@ _SECCOMP_FILTER = "2"
 
 def group(leader: int) -> Iterator[int]:
     """Yield the ids of the processes in the group that `leader` leads, itself included, zombies left out."""
-    for entry in _PROC.iterdir():
-        if entry.name.isdigit():
-            with suppress(OSError):
+    for name in os.listdir(_PROC):  # a tenth of Path.iterdir's time, on the event loop  # noqa: PTH208
+        if name.isdigit():
+            with suppress(OSError), open(f"{_PROC}/{name}/stat") as stat:  # noqa: PTH123  # the same
                 # The name, in brackets, may hold anything: what follows the last bracket is state, parent, group.
-                state, _parent, pgid = (entry / "stat").read_text().rpartition(")")[2].split()[:3]
+                state, _parent, pgid = stat.read().rpartition(")")[2].split()[:3]
                 if int(pgid) == leader and state not in {"Z", "X"}:
-                    yield int(entry.name)
+                    yield int(name)
 
 
 def memory_mb(leader: int) -> int:

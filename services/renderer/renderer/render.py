@@ -116,7 +116,7 @@ async def _views(
         except ServiceError as exc:
             browser.tainted |= exc.code in errors.HUNG
             return exc
-        if traffic.blocked:
+        if any(refusal.code in _POLICY for refusal in traffic.blocked):
             view.warn(Warning.REQUESTS_BLOCKED)
         browser.tainted |= view.hung
         view.chromium = browser.version
@@ -155,6 +155,7 @@ def _assemble(request: RenderRequest, outcomes: list[View | ServiceError], watch
     return Rendered(result, pieces)
 
 
+_POLICY = {ErrorCode.URL_FORBIDDEN, ErrorCode.TARGET_TOO_LARGE}
 _PARTIAL = {Warning.LOAD_TIMEOUT, Warning.FACTS_MISSING, Warning.PICTURES_MISSING}
 
 
