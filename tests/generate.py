@@ -4,12 +4,13 @@ import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pydantic_core import PydanticUndefined
+
 from analyzer.catalogue import markdown as rules_page
 from analyzer.claude_settings import ClaudeSettings
 from analyzer.settings import AnalyzerSettings
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
-from pydantic_core import PydanticUndefined
 from renderer.settings import RendererSettings
 from runtime.settings import Settings
 from runtime.telemetry import TelemetrySettings

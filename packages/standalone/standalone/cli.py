@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, NoReturn
 
+import structlog
 import typer
 from rich.console import Console
 
@@ -24,6 +25,7 @@ RELEASE = "0.1.0"
 _DRAIN = timedelta(seconds=20)
 _USAGE = 2
 
+log = structlog.get_logger(__name__)
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Conversion reports of web pages.")
 
 
@@ -35,6 +37,9 @@ def main() -> None:
         _end(exc.detail, _USAGE if exc.code.fault in {Fault.CALLER, Fault.TARGET} else 1)
     except KeyboardInterrupt:
         _end("stopped", 130)
+    except Exception as exc:  # outermost: a person gets a line, the log gets the trace
+        log.info("command_failed", exc_info=exc)
+        _end(f"failed on our side: {type(exc).__name__}: {exc} (run again with -v for the details)", 1)
 
 
 def _end(line: str, status: int) -> NoReturn:
@@ -91,7 +96,13 @@ async def _analyze(url: str, preset: Preset, settings: StandaloneSettings) -> on
     folder = tempfile.TemporaryDirectory(prefix="cro-", ignore_cleanup_errors=True)
     with folder as data, terminal.Progress(Console(stderr=True)) as progress:
         async with platform.running(platform.Profile(Path(data), slots=1)) as api:
-            return await one_page.analyze(api, url, preset, budget, progress.stage)
+            return await one_page.analyze(api, url, preset, budget, lambda state: _show(progress, state))
+
+
+def _show(progress: terminal.Progress, state: str) -> None:
+    stage = terminal.Stage.DONE if state == "succeeded" else state
+    if stage in list(terminal.Stage):
+        progress.show(terminal.Stage(stage))
 
 
 def _check_writable(option: str, path: Path) -> None:
