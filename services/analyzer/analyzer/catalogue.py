@@ -71,8 +71,8 @@ measured value, the threshold and the elements. The same page always gets the sa
 
 **Score.** 100 minus the sum of weight × severity × reach × grade over all findings of rules, in all and by LIFT factor;
 the result lists every step. Severity: {severity}. Reach: {reach}. Grade C counts half, and all findings of grade C
-together take at most {most:g} points. Indicative rules are shown and never scored. Findings of the model are not scored:
-the same page gets the same score with and without it.
+together take at most {most:g} points. Indicative rules are shown and never scored. Findings of the model are not scored: the
+same page gets the same score with and without it.
 
 **Severity** comes from a table by rule (or variant of its problem), page type and reach, never from the model.
 """

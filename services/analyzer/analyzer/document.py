@@ -9,9 +9,9 @@ from analyzer.judged import Judgement
 from analyzer.measured import Measured
 from analyzer.rules.policy import Policy
 from analyzer.view import View
+from contracts import render as wire
 from contracts.analyze import AnalyzeRequest
 from contracts.geometry import ViewportName
-from contracts import render as wire
 from contracts.render import RenderResult
 from contracts.result import Analysis, Asset, Capture, Engine, Finding, Page, ResultSection, Scores, Url
 

@@ -82,7 +82,7 @@ def _by_content(heading: str, elements: Sequence[Element], view: View) -> str:
         "product": _is_product(elements, view.language),
         "features": _is_features(heading, elements, view.language),
     }
-    return next((name for name, seen in signs.items() if seen), "other")
+    return next((name for name, seen in signs.items() if seen), "")
 
 
 def label(section: Section, view: View) -> str:
@@ -96,4 +96,4 @@ def label(section: Section, view: View) -> str:
         return "product"
     if _is_hero(section, elements, view):
         return "hero"
-    return _by_content(_headings(elements, section), elements, view)
+    return _by_content(_headings(elements, section), elements, view) or section.kind or "other"

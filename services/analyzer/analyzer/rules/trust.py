@@ -81,6 +81,8 @@ def _contact(view: View, _limits: Limits) -> list[Verdict]:
     for element in facts.elements:
         link = element.link
         if link is None:
+            if element.clickable and lexicon.mentions("contact", element.text or element.name):
+                return passed(1, Proof("contact_button", element.text or element.name, element=element))
             continue
         if link.kind in _ADDRESS_KINDS or lexicon.mentions(
             "contact", f"{element.text} | {element.name} | {_words(link.href)}"

@@ -156,8 +156,20 @@ def _text_contrast(problem: Problem) -> Words:
     current = proposed = ""
     if shown and shown[0].element is not None and shown[0].element.style is not None:
         current, proposed = contrast_fix(shown[0].element.style, float(shown[0].threshold or 0))
-    examples = f" The longest: {problem.names(2)}." if shown else ""
+    examples = f" The longest: {problem.name}." if shown else ""
     fix = f" For the longest one: {proposed}." if proposed else ""
+    if problem.variant == "near":
+        ratio = shown[0].value
+        return Words(
+            title=f"{percent(share)} of the text misses the contrast standard by a little {problem.where}",
+            description=f"{percent(share)} of the visible characters stay just below 4.5:1 (large text 3:1), in "
+            f"{count(len(shown), 'place')}: {ratio}:1 in the longest, {problem.name}. It is readable on a good "
+            "screen "
+            "and tiring on a phone in daylight; a slightly darker tone settles it.",
+            summary=f"Use {proposed}: the eye hardly sees the change, the standard is met.",
+            current=current,
+            proposed=proposed,
+        )
     return Words(
         title=f"{percent(share)} of the text is too faint to read comfortably {problem.where}",
         description=f"{percent(share)} of the visible characters stay below the contrast that the accessibility "

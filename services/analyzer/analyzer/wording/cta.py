@@ -67,7 +67,7 @@ def _text_contrast(problem: Problem) -> Words:
         title=f"{problem.name} is hard to read: {proof.value}:1 contrast, {least:g}:1 needed",
         description=f"The label of the main action is {style.color} on {style.background}, a contrast of "
         f"{proof.value}:1 at "
-        f"{style.font_px:g} px. Below {least:g}:1 people with ordinary weak eyesight, and anyone on a phone in "
+        f"{style.font_px:g} px. Below {least:g}:1 people with slightly weak eyesight, and anyone on a phone in "
         "daylight, "
         "struggle to read it. It is the one label on the page that must be read.",
         summary=change,

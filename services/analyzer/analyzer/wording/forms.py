@@ -56,7 +56,7 @@ def _labels(problem: Problem) -> Words:
 
 def _caption(problem: Problem) -> str:
     proof = problem.proof
-    return clean(proof.text) or "Name of the field"
+    return clean(proof.text).rstrip(" *:") or "Name of the field"
 
 
 def _autofill(problem: Problem) -> Words:
@@ -70,7 +70,7 @@ def _autofill(problem: Problem) -> Words:
         "neither the "
         "stored value nor the right keyboard, and visitors type by thumb what one tap could fill.",
         summary="Add the standard autocomplete token (and type email or tel) to each of these fields.",
-        current=f"autocomplete={quoted(field.autocomplete or 'none')}",
+        current=f"autocomplete={quoted(field.autocomplete)}" if field.autocomplete else "no autocomplete attribute",
         proposed=f'autocomplete="{token}"',
         hypothesis="If the form fills itself, then more phone visitors finish it, because typing is the hardest part.",
     )
