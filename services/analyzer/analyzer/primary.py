@@ -7,9 +7,8 @@ filled style, area and position; on a tie the higher one on the page.
 
 import re
 from collections.abc import Iterable, Iterator
-from urllib.parse import urlsplit
 
-from analyzer import geometry, lexicon
+from analyzer import addresses, geometry, lexicon
 from contracts.facts import Element, Overlay, OverlayKind, PageFacts
 
 _PADDING_PX = 6
@@ -73,17 +72,9 @@ def shaped(element: Element) -> bool:
 
 def social(element: Element) -> bool:
     """Say whether an element leads to a social network."""
-    host = urlsplit_host(element.link.href) if element.link else ""
+    host = addresses.host(element.link.href).removeprefix("www.") if element.link else ""
     named = lexicon.plain(element.name or element.text)
     return any(host == site or host.endswith("." + site) for site in _SOCIAL) or named in _SOCIAL_NAMES
-
-
-def urlsplit_host(href: str) -> str:
-    """Return the host of an address, or "" when it has none or cannot be read."""
-    try:
-        return (urlsplit(href).hostname or "").removeprefix("www.")
-    except ValueError:
-        return ""
 
 
 def _utility(element: Element, language: str) -> bool:

@@ -2,9 +2,8 @@
 
 import ipaddress
 import re
-from urllib.parse import urlsplit
 
-from analyzer import lexicon
+from analyzer import addresses, lexicon
 from analyzer.rules.forms import kind_of
 from analyzer.rules.rule import Limits, Proof, Rule, Scope, Verdict, passed, skip
 from analyzer.view import View
@@ -32,7 +31,7 @@ def _loopback(host: str) -> bool:
 
 
 def _https(view: View, _limits: Limits) -> list[Verdict]:
-    parts = urlsplit(view.facts.url)
+    parts = addresses.split(view.facts.url)
     if parts.scheme not in {"http", "https"} or _loopback(parts.hostname or ""):
         return skip("The page is served from this computer")
     verdicts = []
