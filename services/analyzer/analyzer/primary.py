@@ -49,13 +49,14 @@ _STORES = {
 }
 _PAGES = frozenset({"«", "»", "‹", "›", "…"})  # noqa: RUF001  # the signs that pagination uses
 _BAR_PX = 110
+_ICON_PX = 40
 _LARGE_PX2 = 16_000
 _LONGEST_LABEL = 60
 
 
 def label(element: Element) -> str:
-    """Return what the visitor reads on an element, or its accessible name when it shows no text."""
-    return " ".join((element.text or element.name).split())
+    """Return what the visitor reads on an element, or its accessible name when it shows no words."""
+    return " ".join((element.text if lexicon.plain(element.text) else element.name or element.text).split())
 
 
 def shaped(element: Element) -> bool:
@@ -86,6 +87,8 @@ def _utility(element: Element, language: str) -> bool:
     if lexicon.equals("utility", words, language):
         return True
     acts = lexicon.mentions("strong", words, language)
+    if not acts and max(element.box.width, element.box.height) <= _ICON_PX:
+        return not lexicon.mentions("verbs", words, language)  # swatches, arrows, closing crosses
     return not acts and lexicon.mentions("utility", words, language)
 
 

@@ -262,6 +262,18 @@ def test_judge_that_fails_costs_only_its_findings() -> None:
     assert result.findings
 
 
+def test_what_a_failed_judge_spent_is_kept() -> None:
+    class RefusedError(ServiceError):
+        run: AiRun | None = AiRun(model="m", requests=2, cost_usd="0.02")
+
+    async def answer(_page: JudgedPage, _preset: Preset, _budget_ms: int) -> Judgement:
+        raise RefusedError(ErrorCode.ANALYSIS_UNAVAILABLE, "refused")
+
+    engine = analysed(request(render(*BOTH)), judge=judge_by(answer)).engine
+    assert engine.ai is not None
+    assert (engine.mode, engine.ai.cost_usd) == ("rules", "0.02")
+
+
 def test_judge_that_hangs_is_left_behind() -> None:
     async def answer(_page: JudgedPage, _preset: Preset, _budget_ms: int) -> Judgement:
         await asyncio.Event().wait()

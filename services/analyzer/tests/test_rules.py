@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from analyzer import view
+from analyzer import findings, view
 from analyzer.rules import engine
 from analyzer.rules.policy import load
 from analyzer.rules.registry import BY_ID, RULES
 from contracts.facts import LinkKind, Network, PageFacts, Performance, Resource
 from contracts.geometry import ViewportName
-from contracts.result import Outcome, PageType
+from contracts.result import Outcome, PageType, Severity
 from tests.fixtures import page_facts as facts
 from tests.fixtures.page_facts import (
     button,
@@ -107,6 +107,14 @@ CTA = [
         PASS,
         page(*(button(f"Choose {plan}", x=100 + 400 * n) for n, plan in enumerate(("Free", "Team", "Pro")))),
         name="card_row",
+    ),
+    case(
+        "cta.competing",
+        PASS,
+        page(
+            *(button(f"Choose {plan}", y=100 + 200 * n) for n, plan in enumerate(("Free", "Team", "Pro"))), phone=True
+        ),
+        name="card_column",
     ),
     case("cta.competing", SKIP, page(meta={"json_ld_types": ["Product"]}), kind=PageType.PRODUCT),
     case("cta.target_size", PASS, page(button("Buy", width=44, height=44), phone=True)),
@@ -340,7 +348,7 @@ OVERLAYS = [
         "overlay.blocking",
         FAIL,
         page(button("Buy", y=20, covered=True), overlays=[overlay(coverage=0.1)]),
-        variant="covers_action",
+        name="covers_action",
     ),
     case("overlay.blocking", PASS, page(overlays=[overlay("consent", 0.9)]), name="consent"),
     case("overlay.blocking", PASS, page(overlays=[overlay("bar", 0.4)]), name="bar"),
@@ -353,7 +361,7 @@ OVERLAYS = [
         "overlay.consent",
         WARN,
         page(button("Buy", y=20, covered=True), overlays=[overlay("consent", 0.2, has_reject=True)]),
-        variant="covers_action",
+        name="covers_action",
     ),
 ]
 
@@ -467,6 +475,23 @@ def test_verdict(one: Case) -> None:
         assert verdict.variant == one.variant
     if one.kind is not None:
         assert said.view.type is one.kind
+
+
+@pytest.mark.parametrize("one", [p for p in CASES if p.values[0].expected in {FAIL, WARN}])
+def test_words(one: Case) -> None:
+    made, broken = findings.build([say(one.rule, one.facts)], load(), findings.Places("an_1"))
+    assert not broken
+    assert made
+    for finding in made:
+        shown = finding.suggestion
+        texts = [finding.title, finding.description, shown.summary, shown.current, shown.proposed, shown.hypothesis]
+        assert not any(odd in text for odd in ("  ", "None", "{", "“”", "..") for text in texts), texts
+        assert shown.current
+        assert shown.proposed
+        assert finding.title[0].isupper() or finding.title[0] in "“0123456789" or finding.title.startswith("iPhones")
+        assert len(finding.title) <= 110
+        lesser = BY_ID[one.rule].indicative or "no_reject" in made[0].title or "refuse" in finding.title
+        assert lesser or finding.severity is not Severity.INFO or one.variant == "long_description"
 
 
 def test_every_rule_is_tested_failing_and_not_applying_or_passing() -> None:

@@ -122,7 +122,7 @@ def section(y: float, height: float = 400, **values: str) -> Section:
     ],
 )
 def test_section_label(part: Section, rows: list[Row], kind: str) -> None:
-    assert labels.label(part, built(page(*rows))) == kind
+    assert labels.label([part], built(page(*rows))) == [kind]
 
 
 @pytest.mark.parametrize(
@@ -205,4 +205,17 @@ def test_token_suggestions() -> None:
 
 def test_blockquote_section_is_testimonials() -> None:
     facts = page(element("blockquote", "It paid for itself", y=1100))
-    assert labels.label(section(1000), built(facts)) == "testimonials"
+    assert labels.label([section(1000)], built(facts)) == ["testimonials"]
+
+
+def test_a_page_has_one_hero() -> None:
+    facts = page(heading("Get paid", y=10), heading("Twice", y=250))
+    assert labels.label([section(0, 200), section(200, 200)], built(facts))[0] == "hero"
+    assert "hero" not in labels.label([section(0, 200), section(200, 200)], built(facts))[1:]
+
+
+def test_icons_are_no_actions() -> None:
+    swatch = button("Weiß", width=28, height=28)
+    burger = button("☰", name="Menü")
+    assert main_action(swatch, burger, button("In den Warenkorb", y=600), language="de") == "In den Warenkorb"
+    assert len(built(page(swatch, burger, language="de")).actions) == 0

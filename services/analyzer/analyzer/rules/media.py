@@ -111,9 +111,8 @@ RULES = (
     ),
     Rule(
         id="media.oversized",
-        definition="An image with more than 4 times the pixels the screen can show and more than 100 kB, or any "
-        "image above "
-        "500 kB: warn. More than 1,000 kB wasted in all: fail.",
+        definition="An image with more than 4 times the pixels the screen can show and more than 100 kB, or any image "
+        "above 500 kB: warn. More than 1,000 kB wasted in all: fail.",
         factor=LiftFactor.DISTRACTION,
         category="media",
         grade=Grade.B,

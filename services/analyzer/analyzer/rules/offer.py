@@ -91,8 +91,7 @@ RULES = (
     Rule(
         id="trust.social_proof",
         definition="None of these on the page: rating data, stars, a quotation or words of customers, a row of three "
-        "logos, "
-        "a customer count: warn.",
+        "logos, a customer count: warn.",
         factor=LiftFactor.ANXIETY,
         category="trust",
         grade=Grade.C,
@@ -116,8 +115,7 @@ RULES = (
     Rule(
         id="price.visible",
         definition="Product page without an amount and its currency in the first screen: warn. Pricing page without "
-        "any "
-        "amount: fail.",
+        "any amount: fail.",
         factor=LiftFactor.CLARITY,
         category="price",
         grade=Grade.C,

@@ -145,8 +145,7 @@ RULES = (
     Rule(
         id="copy.small_text",
         definition="More than 40 % of the visible characters below 12 px: fail. On the phone, median size of the "
-        "running "
-        "text below 16 px: warn.",
+        "running text below 16 px: warn.",
         factor=LiftFactor.CLARITY,
         category="copy",
         grade=Grade.B,

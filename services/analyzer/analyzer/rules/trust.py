@@ -102,8 +102,7 @@ RULES = (
     Rule(
         id="trust.https",
         definition="The page is not served over HTTPS, loads scripts, styles or frames over plain HTTP, or a form "
-        "posts to "
-        "plain HTTP: fail.",
+        "posts to plain HTTP: fail.",
         factor=LiftFactor.ANXIETY,
         category="trust",
         grade=Grade.A,
