@@ -5,6 +5,7 @@ import math
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from analyzer import view
 from analyzer.measured import Pixels, measure
@@ -165,7 +166,9 @@ def test_a_rule_that_raises_is_an_error_and_the_others_go_on() -> None:
         raise ZeroDivisionError
 
     broken = BY_ID["cta.above_fold"].__class__(**{**vars(BY_ID["cta.above_fold"]), "check": explode})
-    result = measure(both(button("Buy")), Pixels("an_1"), load(), [broken, BY_ID["cta.text_contrast"]])
+    with capture_logs() as logs:
+        result = measure(both(button("Buy")), Pixels("an_1"), load(), [broken, BY_ID["cta.text_contrast"]])
+    assert [one["event"] for one in logs] == ["rule_failed", "rule_failed"]
     assert [(one.id, one.outcome) for one in result.rules] == [
         ("cta.above_fold", Outcome.ERROR),
         ("cta.above_fold", Outcome.ERROR),

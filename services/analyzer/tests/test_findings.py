@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from structlog.testing import capture_logs
 
 from analyzer import measured
 from analyzer.measured import Pixels, measure
@@ -152,7 +153,9 @@ def test_every_rule_has_words() -> None:
 def test_a_broken_text_makes_the_rule_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = {name: words for name, words in WORDINGS.items() if name != "cta.text_contrast"}
     monkeypatch.setattr("analyzer.findings.WORDINGS", broken)
-    result = measure(both(button("Buy", contrast=2.1)), PIXELS, load())
+    with capture_logs() as logs:
+        result = measure(both(button("Buy", contrast=2.1)), PIXELS, load())
+    assert [one["event"] for one in logs] == ["wording_failed"]
     outcomes = {one.outcome for one in result.rules if one.id == "cta.text_contrast"}
     assert outcomes == {Outcome.ERROR}
     assert not any(one.rule_ids == ["cta.text_contrast"] for one in result.findings)
