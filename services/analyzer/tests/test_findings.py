@@ -14,7 +14,7 @@ from contracts.facts import LinkKind, PageFacts
 from contracts.geometry import DESKTOP, Box, ViewportName
 from contracts.render import Section
 from contracts.result import Asset, Finding, Outcome, Reach, Reliability, Severity
-from tests.fixtures.page_facts import Views, both, button, button_link, heading, image, page, paragraph
+from tests.fixtures.page_facts import Views, both, button, button_link, heading, image, overlay, page, paragraph
 
 FULL = Box(x=0, y=0, width=1440, height=3000)
 PIXELS = Pixels(
@@ -166,3 +166,13 @@ def test_sections_of_the_phone_get_ids_of_their_own() -> None:
     phone = DESKTOP.model_copy(update={"mobile": True, "width": 390})
     sections = [Section(id="s1", viewport=DESKTOP, box=box), Section(id="s1", viewport=phone, box=box)]
     assert measured.section_ids([*sections, sections[1]]) == ["s1", "s1-m", "s1-m-2"]
+
+
+def test_a_layer_is_one_finding_that_names_where_it_hides_the_action() -> None:
+    views = {
+        ViewportName.DESKTOP: page(button("Buy", y=500), overlays=[overlay(coverage=0.2)]),
+        ViewportName.MOBILE: page(button("Buy", y=20, covered=True), overlays=[overlay(coverage=0.2)], phone=True),
+    }
+    one = only(views, "overlay.blocking")
+    assert one.viewport is Reach.BOTH
+    assert one.title == "A layer hides the main action on the phone"

@@ -78,8 +78,8 @@ def _faint(view: View) -> list[Element]:
         and e.style is not None
         and e.style.contrast is not None
         and not e.style.background_is_image
-        and (e.style.filled or not view.on_picture(e))
         and e.style.contrast < least_contrast(e, _AA)
+        and (e.style.filled or not view.on_picture(e))
     ]
 
 

@@ -123,7 +123,7 @@ def _price(problem: Problem) -> Words:
 def _blocking(problem: Problem) -> Words:
     share = percent(problem.number)
     if problem.verdict.detail == COVERS_ACTION:
-        title = f"A layer hides the main action {problem.where}"
+        title = f"A layer hides the main action {problem.where_said(COVERS_ACTION)}"
         trouble = f"A layer over {share} of the first screen lies on top of the main action."
     else:
         title = f"A layer covers {share} of the first screen {problem.where}"
@@ -153,7 +153,7 @@ def _consent(problem: Problem) -> Words:
         )
     hides = problem.verdict.detail == COVERS_ACTION
     return Words(
-        title=f"The consent layer hides the main action {problem.where}"
+        title=f"The consent layer hides the main action {problem.where_said(COVERS_ACTION)}"
         if hides
         else f"The consent layer takes {share} of the phone's first screen",
         description=f"It covers {share} of the first screen"
