@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Protocol, runtime_checkable
 
 import structlog
 
@@ -17,7 +18,7 @@ from contracts.analyze import AnalyzeRequest, Preset
 from contracts.errors import ErrorCode
 from contracts.facts import PageFacts
 from contracts.geometry import ViewportName
-from contracts.result import Analysis
+from contracts.result import AiRun, Analysis
 from runtime.errors import ServiceError
 
 log = structlog.get_logger(__name__)
@@ -26,6 +27,22 @@ ANALYSIS_DEGRADED = "analysis_degraded"
 FACTS_REFUSED = "facts_refused"
 _RESERVE_MS = 500
 _LEAST_JUDGE_MS = 1_000
+
+
+@runtime_checkable
+class Spent(Protocol):
+    """A failure of the judge that knows what the model was paid for before it failed."""
+
+    run: AiRun | None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What became of the judge: its answer, or why there is none and what was spent all the same."""
+
+    judgement: Judgement | None = None
+    degraded: str = ""
+    spent: AiRun | None = None
 
 
 @dataclass
@@ -108,21 +125,21 @@ def _judged_page(request: AnalyzeRequest, measured: Measured, images: Mapping[st
 
 async def _judge(
     request: AnalyzeRequest, measured: Measured, reader: ArtifactReader, judge: Judge, clock: Clock
-) -> tuple[Judgement | None, str]:
+) -> Judged:
     """Ask the judge. A judge that fails costs its findings and never the analysis: the reason comes back instead."""
     try:
         async with asyncio.timeout(max(clock.left_ms(), 1) / 1000):
             page = _judged_page(request, measured, await _images(request, reader, clock))
             left = clock.left_ms()
             if left < _LEAST_JUDGE_MS:
-                return None, ErrorCode.DEADLINE_EXCEEDED.value
-            return await judge(page, request.preset, left), ""
+                return Judged(degraded=ErrorCode.DEADLINE_EXCEEDED.value)
+            return Judged(await judge(page, request.preset, left))
     except ServiceError as exc:
         log.warning(ANALYSIS_DEGRADED, code=exc.code.value, reason=exc.reason)
-        return None, exc.code.value
+        return Judged(degraded=exc.code.value, spent=exc.run if isinstance(exc, Spent) else None)
     except TimeoutError:
         log.warning(ANALYSIS_DEGRADED, code=ErrorCode.DEADLINE_EXCEEDED.value)
-        return None, ErrorCode.DEADLINE_EXCEEDED.value
+        return Judged(degraded=ErrorCode.DEADLINE_EXCEEDED.value)
 
 
 async def _measured(request: AnalyzeRequest, facts: Mapping[ViewportName, PageFacts], policy: Policy) -> Measured:
@@ -150,10 +167,20 @@ async def analyze(request: AnalyzeRequest, reader: ArtifactReader, judge: Judge 
             clock.lap("rules")
     except TimeoutError as exc:
         raise ServiceError(ErrorCode.DEADLINE_EXCEEDED, "The analysis did not end within its budget.") from exc
-    judgement, degraded = None, ""
+    judged = Judged()
     if judge is not None and request.preset is not Preset.RULES:
-        judgement, degraded = await _judge(request, measured, reader, judge, clock)
+        judged = await _judge(request, measured, reader, judge, clock)
         clock.lap("ai")
     total = round((time.perf_counter() - clock.begun) * 1000, 1)
     timings = {"render": request.render.timings.total_ms, **clock.phases, "total": total}
-    return document.assemble(document.Parts(request, measured, policy, missing, judgement, degraded, timings))
+    parts = document.Parts(
+        request=request,
+        measured=measured,
+        policy=policy,
+        warnings=missing,
+        judgement=judged.judgement,
+        degraded=judged.degraded,
+        spent=judged.spent,
+        timings_ms=timings,
+    )
+    return document.assemble(parts)

@@ -69,10 +69,10 @@ measured value, the threshold and the elements. The same page always gets the sa
 
 **Evidence.** A: a standard or a plain fact. B: a published study or benchmark. C: a convention of practitioners.
 
-**Score.** 100 minus the sum of weight × severity × reach × grade over all findings of rules, in all and by LIFT factor;
-the result lists every step. Severity: {severity}. Reach: {reach}. Grade C counts half, and all findings of grade C
-together take at most {most:g} points. Indicative rules are shown and never scored. Findings of the model are not scored:
-the same page gets the same score with and without it.
+**Score.** 100 minus the sum of weight × severity × reach × grade over all findings of rules, in all and by LIFT
+factor; the result lists every step. Severity: {severity}. Reach: {reach}. Grade C counts half, and all findings of
+grade C together take at most {most:g} points. Indicative rules are shown and never scored. Findings of the model are
+not scored: a page gets the same score with and without it.
 
 **Severity** comes from a table by rule (or variant of its problem), page type and reach, never from the model.
 """

@@ -13,7 +13,7 @@ from contracts import render as wire
 from contracts.analyze import AnalyzeRequest
 from contracts.geometry import ViewportName
 from contracts.render import RenderResult
-from contracts.result import Analysis, Asset, Capture, Engine, Finding, Page, ResultSection, Scores, Url
+from contracts.result import AiRun, Analysis, Asset, Capture, Engine, Finding, Page, ResultSection, Scores, Url
 
 _KINDS = {"first_screen": "first_screen", "full_page": "full", "sections": "section"}
 _MOST_STRENGTHS = 6
@@ -21,7 +21,7 @@ _MOST_STRENGTHS = 6
 
 @dataclass(frozen=True)
 class Parts:
-    """Everything that the document is made of. `degraded` is why the model's answer is missing or lesser."""
+    """Everything that the document is made of. `degraded` is why the model's answer is missing."""
 
     request: AnalyzeRequest
     measured: Measured
@@ -29,6 +29,7 @@ class Parts:
     warnings: tuple[str, ...] = ()
     judgement: Judgement | None = None
     degraded: str = ""
+    spent: AiRun | None = None
     timings_ms: Mapping[str, float] | None = None
 
 
@@ -89,7 +90,7 @@ def _engine(parts: Parts) -> Engine:
         degraded_reason=reason,
         rules_version=parts.policy.version,
         prompt_version=judgement.prompt_version if judgement else "",
-        ai=judgement.run if judgement else None,
+        ai=judgement.run if judgement else parts.spent,
     )
 
 

@@ -63,8 +63,11 @@ def _is_features(heading: str, elements: Sequence[Element], language: str) -> bo
     return len(minor) >= _FEATURES or lexicon.mentions("features", heading, language)
 
 
-def _is_nav(section: Section) -> bool:
-    return section.tag == "nav" or (section.tag == "header" and section.box.height <= _TALL_BAR_PX)
+def _is_nav(section: Section, elements: Sequence[Element]) -> bool:
+    if any(e.heading_level == 1 for e in elements):
+        return False
+    bar = section.box.height <= _TALL_BAR_PX and (section.tag == "header" or section.box.y <= _TOP_PX)
+    return section.tag == "nav" or bar
 
 
 def _is_hero(section: Section, elements: Sequence[Element], view: View) -> bool:
@@ -82,18 +85,29 @@ def _by_content(heading: str, elements: Sequence[Element], view: View) -> str:
         "product": _is_product(elements, view.language),
         "features": _is_features(heading, elements, view.language),
     }
-    return next((name for name, seen in signs.items() if seen), "other")
+    return next((name for name, seen in signs.items() if seen), "")
 
 
-def label(section: Section, view: View) -> str:
-    """Return hero, nav, features, pricing, testimonials, logos, faq, form, product, cart, footer or other."""
+def _label(section: Section, view: View, taken: Sequence[str]) -> str:
     elements = _inside(section, view)
     if section.tag == "footer":
         return "footer"
-    if _is_nav(section) and not any(e.heading_level == 1 for e in elements):
+    if _is_nav(section, elements):
         return "nav"
     if view.type is PageType.PRODUCT and _is_product(elements, view.language):
         return "product"
-    if _is_hero(section, elements, view):
+    if "hero" not in taken and _is_hero(section, elements, view):
         return "hero"
-    return _by_content(_headings(elements, section), elements, view)
+    return _by_content(_headings(elements, section), elements, view) or section.kind or "other"
+
+
+def label(sections: Sequence[Section], view: View) -> list[str]:
+    """Return each section's type, for the sections of one viewport from top to bottom.
+
+    The types are hero (at most one), nav, features, pricing, testimonials, logos, faq, form, product, cart, footer
+    and other.
+    """
+    kinds: list[str] = []
+    for section in sections:
+        kinds.append(_label(section, view, kinds))
+    return kinds

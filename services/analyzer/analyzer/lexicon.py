@@ -36,6 +36,11 @@ def languages() -> frozenset[str]:
     return frozenset(_table())
 
 
+def own_words(kind: str, language: str) -> frozenset[str]:
+    """Return one language's phrases of a kind, without English ones."""
+    return _table().get(language, {}).get(kind, frozenset())
+
+
 @functools.cache
 def words(kind: str, language: str) -> frozenset[str]:
     """Return the phrases of a kind: the language's and English, or every language's when it is not known."""

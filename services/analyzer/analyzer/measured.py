@@ -48,21 +48,31 @@ def section_ids(sections: Sequence[Section]) -> list[str]:
     return ids
 
 
+def _types(sections: Sequence[Section], views: Mapping[ViewportName, View]) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for name, one in views.items():
+        places = [place for place, section in enumerate(sections) if viewport_name(section) is name]
+        places.sort(key=lambda place: sections[place].box.y)
+        found.update(zip(places, labels.label([sections[place] for place in places], one), strict=True))
+    return found
+
+
 def _sections(
     sections: Sequence[Section], views: Mapping[ViewportName, View], keys: Mapping[str, str]
 ) -> tuple[ResultSection, ...]:
+    ids, types = section_ids(sections), _types(sections, views)
     return tuple(
         ResultSection(
-            id=unique,
-            type=labels.label(section, views[viewport_name(section)]),
+            id=ids[place],
+            type=types[place],
             viewport=viewport_name(section),
             box=section.box,
             asset_key=keys.get(section.artifact, section.artifact),
             heading=section.heading,
             sampled=section.sampled or None,
         )
-        for unique, section in zip(section_ids(sections), sections, strict=True)
-        if viewport_name(section) in views
+        for place, section in enumerate(sections)
+        if place in types
     )
 
 

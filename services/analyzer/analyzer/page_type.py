@@ -1,9 +1,8 @@
 """What a page is for, by signals: address, structured data, forms, words, amounts."""
 
 import re
-from urllib.parse import urlsplit
 
-from analyzer import lexicon, money, primary
+from analyzer import addresses, lexicon, money, primary
 from contracts.facts import PageFacts
 from contracts.result import PageType
 
@@ -18,13 +17,6 @@ _LONG_READ = 2_500
 _DEEP_PATH = 2
 
 
-def _path(url: str) -> str:
-    try:
-        return urlsplit(url).path.casefold()
-    except ValueError:
-        return ""
-
-
 def _headings(facts: PageFacts) -> str:
     return " | ".join(e.text or e.name for e in facts.elements if e.visible and e.heading_level == 1)
 
@@ -32,7 +24,7 @@ def _headings(facts: PageFacts) -> str:
 def _is_checkout(facts: PageFacts) -> bool:
     cards = any(e.field is not None and e.field.autocomplete.startswith("cc-") for e in facts.elements)
     purpose = any(form.purpose == "checkout" for form in facts.forms)
-    return purpose or cards or (bool(_CHECKOUT_PATH.search(_path(facts.url))) and bool(facts.forms))
+    return purpose or cards or (bool(_CHECKOUT_PATH.search(addresses.path(facts.url))) and bool(facts.forms))
 
 
 def _is_product(facts: PageFacts, language: str) -> bool:
@@ -47,7 +39,7 @@ def _is_product(facts: PageFacts, language: str) -> bool:
 
 
 def _is_pricing(facts: PageFacts, language: str) -> bool:
-    if _PRICING_PATH.search(_path(facts.url)):
+    if _PRICING_PATH.search(addresses.path(facts.url)):
         return True
     titled = lexicon.mentions("pricing", f"{facts.meta.title} | {_headings(facts)}", language)
     return titled and len(money.amounts(facts.text)) >= _AMOUNTS_OF_PLANS
@@ -55,13 +47,12 @@ def _is_pricing(facts: PageFacts, language: str) -> bool:
 
 def _is_article(facts: PageFacts) -> bool:
     kinds = set(facts.meta.json_ld_types)
-    return bool(
-        kinds & _ARTICLES or facts.meta.og.get("type", "") == "article" or _ARTICLE_PATH.search(_path(facts.url))
-    )
+    declared = bool(kinds & _ARTICLES) or facts.meta.og.get("type", "") == "article"
+    return declared or _ARTICLE_PATH.search(addresses.path(facts.url)) is not None
 
 
 def _is_landing(facts: PageFacts, language: str) -> bool:
-    depth = len([part for part in _path(facts.url).split("/") if part])
+    depth = len([part for part in addresses.path(facts.url).split("/") if part])
     if _is_article(facts) or facts.text_stats.words > _LONG_READ:
         return False
     return depth < _DEEP_PATH or primary.choose(primary.candidates(facts, language), language) is not None

@@ -5,10 +5,10 @@ A candidate is a button, a submit input, or a link that looks like a button, vis
 filled style, area and position; on a tie the higher one on the page.
 """
 
-from collections.abc import Iterable
-from urllib.parse import urlsplit
+import re
+from collections.abc import Iterable, Iterator
 
-from analyzer import geometry, lexicon
+from analyzer import addresses, geometry, lexicon
 from contracts.facts import Element, Overlay, OverlayKind, PageFacts
 
 _PADDING_PX = 6
@@ -43,15 +43,20 @@ _SOCIAL = frozenset(
     ]
 )
 _SOCIAL_NAMES = frozenset(host.split(".")[0] for host in _SOCIAL if len(host.split(".")[0]) > 2) | {"linked in"}  # noqa: PLR2004  # "x" and "t" are words
+_STORES = {
+    "Get it on Google Play": re.compile(r"google[ _-]?play|play[ _-]?store"),
+    "Download on the App Store": re.compile(r"app[ _-]?store"),
+}
 _PAGES = frozenset({"«", "»", "‹", "›", "…"})  # noqa: RUF001  # the signs that pagination uses
 _BAR_PX = 110
+_ICON_PX = 40
 _LARGE_PX2 = 16_000
 _LONGEST_LABEL = 60
 
 
 def label(element: Element) -> str:
-    """Return what the visitor reads on an element, or its accessible name when it shows no text."""
-    return " ".join((element.text or element.name).split())
+    """Return what the visitor reads on an element, or its accessible name when it shows no words."""
+    return " ".join((element.text if lexicon.plain(element.text) else element.name or element.text).split())
 
 
 def shaped(element: Element) -> bool:
@@ -68,17 +73,9 @@ def shaped(element: Element) -> bool:
 
 def social(element: Element) -> bool:
     """Say whether an element leads to a social network."""
-    host = urlsplit_host(element.link.href) if element.link else ""
+    host = addresses.host(element.link.href).removeprefix("www.") if element.link else ""
     named = lexicon.plain(element.name or element.text)
     return any(host == site or host.endswith("." + site) for site in _SOCIAL) or named in _SOCIAL_NAMES
-
-
-def urlsplit_host(href: str) -> str:
-    """Return the host of an address, or "" when it has none or cannot be read."""
-    try:
-        return (urlsplit(href).hostname or "").removeprefix("www.")
-    except ValueError:
-        return ""
 
 
 def _utility(element: Element, language: str) -> bool:
@@ -90,6 +87,8 @@ def _utility(element: Element, language: str) -> bool:
     if lexicon.equals("utility", words, language):
         return True
     acts = lexicon.mentions("strong", words, language)
+    if not acts and max(element.box.width, element.box.height) <= _ICON_PX:
+        return not lexicon.mentions("verbs", words, language)  # swatches, arrows, closing crosses
     return not acts and lexicon.mentions("utility", words, language)
 
 
@@ -99,16 +98,36 @@ def _in_overlay(element: Element, overlays: Iterable[Overlay]) -> bool:
     )
 
 
+def _store_badge(element: Element, pictures: list[Element]) -> Element | None:
+    """Return a link that shows an app store's badge, named after the store; None for any other element."""
+    if element.tag != "a" or element.text.strip():
+        return None
+    shown = [p for p in pictures if geometry.overlap(p.box, element.box) > 0]
+    hints = " ".join([element.name, *(p.picture.src.rpartition("/")[2] for p in shown if p.picture)]).casefold()
+    store = next((name for name, pattern in _STORES.items() if pattern.search(hints)), None)
+    if store is None or not shown:
+        return None
+    return element.model_copy(
+        update={"name": element.name if lexicon.plain(element.name) else store, "box": shown[0].box}
+    )
+
+
+def _shaped(facts: PageFacts) -> Iterator[Element]:
+    seen = [element for element in facts.elements if element.visible]
+    pictures = [element for element in seen if element.tag == "img" and element.picture is not None]
+    for element in seen:
+        if shaped(element):
+            yield element
+        elif (badge := _store_badge(element, pictures)) is not None:
+            yield badge
+
+
 def candidates(facts: PageFacts, language: str) -> tuple[Element, ...]:
     """Return the actions of a page in document order."""
     return tuple(
         element
-        for element in facts.elements
-        if element.visible
-        and shaped(element)
-        and label(element)
-        and not _utility(element, language)
-        and not _in_overlay(element, facts.overlays)
+        for element in _shaped(facts)
+        if label(element) and not _utility(element, language) and not _in_overlay(element, facts.overlays)
     )
 
 
@@ -123,14 +142,14 @@ def in_bar(element: Element) -> bool:
 def score(element: Element, language: str) -> float:
     """Rate how likely an element is the page's main action: verb, filled style, area, place."""
     words = label(element)
-    filled = element.style is not None and element.style.filled
+    filled = (element.style is not None and element.style.filled) or not shaped(element)
     points = 3.0 if lexicon.mentions("strong", words, language) else 0.0
     points += 2.0 if lexicon.mentions("verbs", words, language) else 0.0
     points -= 1.0 if lexicon.equals("generic", words, language) else 0.0
     points += 3.0 if filled else 0.0
     points += 2.0 * min(geometry.area(element.box) / _LARGE_PX2, 1)
-    points += 3.0 if element.first_screen >= 0.5 else 0.0  # noqa: PLR2004  # half of it: rule cta.above_fold
-    points -= 2.0 if in_bar(element) else 0.0
+    if element.first_screen >= 0.5:  # noqa: PLR2004  # half of it: rule cta.above_fold
+        points += 1.0 if in_bar(element) else 6.0
     points -= 3.0 if element.landmark in {"footer", "aside"} else 0.0
     return points
 

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 import pyphen
 
+from analyzer import lexicon
+
 _WORD = re.compile(r"[^\W\d_]+(?:['\N{RIGHT SINGLE QUOTATION MARK}-][^\W\d_]+)*")
 _SENTENCE = re.compile(r"[.!?:;…]+(?=\s|$)")
 _LEAST_WORDS = 8
+_FREQUENT_SHARE = 0.06
 
 _EASE = {
     "en": (206.835, 1.015, 84.6),
@@ -48,6 +51,13 @@ def whole_sentences(text: str) -> str:
     """Drop the last sentence of a text that was cut at its cap."""
     ends = [match.end() for match in _SENTENCE.finditer(text)]
     return text[: ends[-1]] if ends else ""
+
+
+def speaks(blocks: Sequence[str], language: str) -> bool:
+    """Say whether the text is in that language, by its most frequent words: pages declare one and show another."""
+    seen = [word for block in blocks for word in lexicon.plain(block).split()]
+    frequent = lexicon.own_words("stop", language)
+    return sum(word in frequent for word in seen) >= _FREQUENT_SHARE * len(seen)
 
 
 def is_prose(text: str) -> bool:

@@ -64,8 +64,7 @@ def _note(steps: Sequence[ScoreStep], excess: float) -> str:
     if excess > 0:
         notes.append(
             f"Findings of grade C (convention) would have cost {excess:.1f} points more; together they may cost at "
-            "most 40, "
-            "so their factor was lowered."
+            "most 40, so their factor was lowered."
         )
     beyond = -sum(step.points for step in steps) - 100
     if beyond > 0:

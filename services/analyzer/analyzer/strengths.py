@@ -9,10 +9,13 @@ from analyzer.wording.problem import quoted
 from contracts.result import Outcome
 
 _MOST = 6
+_LEAST_WORDS = 4
 _Text = Callable[[View, Verdict, str], str]
 
 
 def _headline(_view: View, verdict: Verdict, _where: str) -> str:
+    if len(verdict.subject.split()) < _LEAST_WORDS:
+        return ""  # a name is no promise
     return f"The headline {quoted(verdict.subject)} fits in one glance: {verdict.value} words."
 
 

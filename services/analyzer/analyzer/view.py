@@ -31,7 +31,7 @@ class View:
     main: Element | None
     fields: tuple[Control, ...]
     seen: tuple[Element, ...]
-    canvases: tuple[Element, ...]
+    canvases: tuple[tuple[float, float, float, float, Element], ...]
 
     @property
     def mobile(self) -> bool:
@@ -45,11 +45,15 @@ class View:
 
     def on_picture(self, element: Element) -> bool:
         """Say whether an element lies on a picture, so that its surroundings' colour is not known."""
+        x, y = element.box.x + element.box.width / 2, element.box.y + element.box.height / 2
         return any(
-            canvas.id != element.id
+            # A cheap test first: pages may hold a thousand of both.
+            top <= y <= bottom
+            and left <= x <= right
+            and canvas.id != element.id
             and geometry.area(canvas.box) > 2 * geometry.area(element.box)
             and geometry.contains(canvas.box, element.box)
-            for canvas in self.canvases
+            for left, top, right, bottom, canvas in self.canvases
         )
 
 
@@ -74,6 +78,11 @@ def _is_canvas(element: Element) -> bool:
     return element.picture is not None or (element.style is not None and element.style.background_is_image)
 
 
+def _edges(element: Element) -> tuple[float, float, float, float, Element]:
+    box = element.box
+    return box.x, box.y, box.x + box.width, box.y + box.height, element
+
+
 def _build(name: ViewportName, facts: PageFacts, kind: PageType, language: str) -> View:
     actions = primary.candidates(facts, language)
     seen = tuple(element for element in facts.elements if element.visible)
@@ -86,7 +95,7 @@ def _build(name: ViewportName, facts: PageFacts, kind: PageType, language: str) 
         main=primary.choose(actions, language),
         fields=_fields(facts),
         seen=seen,
-        canvases=tuple(element for element in seen if _is_canvas(element)),
+        canvases=tuple(_edges(element) for element in seen if _is_canvas(element)),
     )
 
 

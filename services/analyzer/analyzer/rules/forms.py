@@ -165,8 +165,7 @@ RULES = (
     Rule(
         id="form.field_count",
         definition="Visible fields (a radio group counts once). Lead form: more than 5 warn, more than 9 fail. "
-        "Checkout: "
-        "more than 8 warn, more than 12 fail.",
+        "Checkout: more than 8 warn, more than 12 fail.",
         factor=LiftFactor.ANXIETY,
         category="form",
         grade=Grade.B,
@@ -188,8 +187,8 @@ RULES = (
     ),
     Rule(
         id="form.autofill",
-        definition="A field for name, e-mail, phone, address or card without an autocomplete token or a matching type: "
-        "warn.",
+        definition="A field for name, e-mail, phone, address or card without an autocomplete token or a matching "
+        "type: warn.",
         factor=LiftFactor.ANXIETY,
         category="form",
         grade=Grade.A,

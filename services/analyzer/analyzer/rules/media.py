@@ -1,8 +1,6 @@
 """Rules about pictures."""
 
-from urllib.parse import urlsplit
-
-from analyzer import geometry
+from analyzer import addresses, geometry
 from analyzer.rules.rule import Limits, Proof, Rule, Verdict, passed, skip
 from analyzer.view import View
 from contracts.facts import Element, Picture
@@ -24,11 +22,7 @@ def _vector(picture: Picture) -> bool:
 
 def file_name(src: str) -> str:
     """Return the last part of an address, short enough for a sentence."""
-    try:
-        path = urlsplit(src).path
-    except ValueError:
-        return "picture"
-    return path.rstrip("/").rpartition("/")[2][:60] or "picture"
+    return addresses.split(src).path.rstrip("/").rpartition("/")[2][:60] or "picture"
 
 
 def _broken(view: View, _limits: Limits) -> list[Verdict]:
@@ -117,9 +111,8 @@ RULES = (
     ),
     Rule(
         id="media.oversized",
-        definition="An image with more than 4 times the pixels the screen can show and more than 100 kB, or any "
-        "image above "
-        "500 kB: warn. More than 1,000 kB wasted in all: fail.",
+        definition="An image with more than 4 times the pixels the screen can show and more than 100 kB, or any image "
+        "above 500 kB: warn. More than 1,000 kB wasted in all: fail.",
         factor=LiftFactor.DISTRACTION,
         category="media",
         grade=Grade.B,

@@ -36,8 +36,7 @@ RULES = (
     Rule(
         id="nav.link_density",
         definition="Landing page with more than 7 navigation links in the first screen, or more than half of its "
-        "words in "
-        "links: warn.",
+        "words in links: warn.",
         factor=LiftFactor.DISTRACTION,
         category="navigation",
         grade=Grade.C,

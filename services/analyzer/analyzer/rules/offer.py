@@ -10,6 +10,7 @@ from contracts.facts import Element
 from contracts.result import Grade, LiftFactor, Outcome, PageType
 
 _REVIEWS = frozenset({"Review", "AggregateRating", "EmployerAggregateRating"})
+_QUOTED = re.compile(r"[\"“„«»‟].{30}")
 _STARS = re.compile(r"[★⭐]|\b[1-5](?:[.,]\d)?\s?(?:/|out of|von|sur|de|su|van|z)\s?5\b", re.IGNORECASE)
 _COUNT = re.compile(r"\d[\d.,' \u00a0\u202f]*(?:k|m|mio|million)?\+?\s+(?:[\w-]+\s+){0,2}?([\w-]+)", re.IGNORECASE)
 _LOGOS, _LOGO_HEIGHT_PX, _LOGO_WIDTH_PX, _SAME_ROW_PX = 3, 120, 320, 40
@@ -33,7 +34,7 @@ def _logo_row(view: View) -> bool:
 
 
 def _quotes(view: View) -> bool:
-    return any(element.tag in {"blockquote", "q"} for element in view.seen)
+    return any(e.tag in {"blockquote", "q"} or _QUOTED.match(e.text.strip()) for e in view.seen)
 
 
 def _social_proof(view: View, _limits: Limits) -> list[Verdict]:
@@ -90,8 +91,7 @@ RULES = (
     Rule(
         id="trust.social_proof",
         definition="None of these on the page: rating data, stars, a quotation or words of customers, a row of three "
-        "logos, "
-        "a customer count: warn.",
+        "logos, a customer count: warn.",
         factor=LiftFactor.ANXIETY,
         category="trust",
         grade=Grade.C,
@@ -115,8 +115,7 @@ RULES = (
     Rule(
         id="price.visible",
         definition="Product page without an amount and its currency in the first screen: warn. Pricing page without "
-        "any "
-        "amount: fail.",
+        "any amount: fail.",
         factor=LiftFactor.CLARITY,
         category="price",
         grade=Grade.C,

@@ -6,6 +6,8 @@ from analyzer.view import View
 from contracts.facts import Element, Overlay, OverlayKind
 from contracts.result import Grade, LiftFactor, Outcome
 
+COVERS_ACTION = "covers the main action"
+
 
 def _element(view: View, overlay: Overlay) -> Element | None:
     return next((element for element in view.facts.elements if element.id == overlay.element_id), None)
@@ -29,7 +31,7 @@ def _blocking(view: View, limits: Limits) -> list[Verdict]:
     hiding = [layer for layer in layers if _hides_main(view, layer)]
     if hiding:
         proof = _proof(view, hiding[0], limits["fail"])
-        return [Verdict(Outcome.FAIL, round(hiding[0].coverage, 3), (proof,), "covers_action")]
+        return [Verdict(Outcome.FAIL, round(hiding[0].coverage, 3), (proof,), detail=COVERS_ACTION)]
     largest = max(layers, key=lambda layer: layer.coverage)
     # The limits are reached at 15 % and 30 %, not beyond.
     outcome = Outcome.PASS
@@ -47,7 +49,7 @@ def _consent(view: View, limits: Limits) -> list[Verdict]:
     share = round(layer.coverage, 3)
     verdicts = []
     if _hides_main(view, layer):
-        verdicts.append(Verdict(Outcome.WARN, share, (proof,), "covers_action"))
+        verdicts.append(Verdict(Outcome.WARN, share, (proof,), detail=COVERS_ACTION))
     elif view.mobile and above(layer.coverage, limits) is Outcome.WARN:
         verdicts.append(Verdict(Outcome.WARN, share, (proof,)))
     if not any(overlay.has_reject for overlay in layers):
@@ -59,9 +61,8 @@ def _consent(view: View, limits: Limits) -> list[Verdict]:
 RULES = (
     Rule(
         id="overlay.blocking",
-        definition="A dialog or fixed layer that is not about consent covers at least 15 % of the first screen: "
-        "warn; at "
-        "least 30 % or the main action: fail.",
+        definition="A dialog or fixed layer that is not about consent covers at least 15 % of the first screen: warn; "
+        "at least 30 % or the main action: fail.",
         factor=LiftFactor.DISTRACTION,
         category="overlay",
         grade=Grade.C,
@@ -73,8 +74,7 @@ RULES = (
     Rule(
         id="overlay.consent",
         definition="The consent layer covers more than 30 % of the phone's first screen or the main action: warn. No "
-        "reject "
-        "control on its first level: noted.",
+        "reject control on its first level: noted.",
         factor=LiftFactor.DISTRACTION,
         category="overlay",
         grade=Grade.C,

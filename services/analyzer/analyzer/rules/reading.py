@@ -32,6 +32,8 @@ def _readability(view: View, limits: Limits) -> list[Verdict]:
     measured = readability.measure(prose, view.language)
     if measured is None or measured.words < limits["words"]:
         return skip("Too little running text")
+    if not readability.speaks(prose, view.language):
+        return skip("The text is not in the language that the page declares")
     if view.language == "en":
         grade = round(measured.grade, 1)
         outcome = above(grade, limits)
@@ -62,6 +64,11 @@ def _small_text(view: View, limits: Limits) -> list[Verdict]:
     return [Verdict(Outcome.PASS, round(share, 3), (Proof("share_of_text_below_12px", round(share, 3)),))]
 
 
+def _ratio(element: Element) -> float:
+    contrast = element.style.contrast if element.style else None
+    return 1 if contrast is None else contrast
+
+
 def _faint(view: View) -> list[Element]:
     return [
         e
@@ -71,8 +78,8 @@ def _faint(view: View) -> list[Element]:
         and e.style is not None
         and e.style.contrast is not None
         and not e.style.background_is_image
-        and (e.style.filled or not view.on_picture(e))
         and e.style.contrast < least_contrast(e, _AA)
+        and (e.style.filled or not view.on_picture(e))
     ]
 
 
@@ -93,10 +100,14 @@ def _text_contrast(view: View, limits: Limits) -> list[Verdict]:
         if e.style is not None and e.style.contrast is not None
     ]
     reliability = Reliability.ESTIMATED if stats.characters_on_image else Reliability.MEASURED
-    return [Verdict(outcome, round(share, 3), tuple(proofs), total=len(faint), reliability=reliability)]
+    near = all(_ratio(e) >= limits["near"] * least_contrast(e, _AA) for e in faint)
+    variant = "near" if faint and near else ""
+    return [Verdict(outcome, round(share, 3), tuple(proofs), variant, total=len(faint), reliability=reliability)]
 
 
 def _characters_a_line(element: Element) -> float:
+    if element.characters:
+        return element.characters / element.lines
     if len(element.text) < _TEXT_CAP or element.style is None or element.style.font_px <= 0:
         return len(element.text) / element.lines
     return element.box.width / (element.style.font_px * _EM_SHARE)  # the stored text is cut: estimate by width
@@ -112,7 +123,7 @@ def _line_length(view: View, limits: Limits) -> list[Verdict]:
     proofs = tuple(
         Proof("characters_a_line", round(_characters_a_line(e)), limits["warn"], "characters", e) for e in wide
     )
-    cut = any(len(e.text) >= _TEXT_CAP for e in long)
+    cut = any(not e.characters and len(e.text) >= _TEXT_CAP for e in long)
     reliability = Reliability.ESTIMATED if cut else Reliability.MEASURED
     return [Verdict(outcome, median, proofs, total=len(wide), reliability=reliability)]
 
@@ -134,8 +145,7 @@ RULES = (
     Rule(
         id="copy.small_text",
         definition="More than 40 % of the visible characters below 12 px: fail. On the phone, median size of the "
-        "running "
-        "text below 16 px: warn.",
+        "running text below 16 px: warn.",
         factor=LiftFactor.CLARITY,
         category="copy",
         grade=Grade.B,

@@ -2,9 +2,8 @@
 
 import ipaddress
 import re
-from urllib.parse import urlsplit
 
-from analyzer import lexicon
+from analyzer import addresses, lexicon
 from analyzer.rules.forms import kind_of
 from analyzer.rules.rule import Limits, Proof, Rule, Scope, Verdict, passed, skip
 from analyzer.view import View
@@ -32,7 +31,7 @@ def _loopback(host: str) -> bool:
 
 
 def _https(view: View, _limits: Limits) -> list[Verdict]:
-    parts = urlsplit(view.facts.url)
+    parts = addresses.split(view.facts.url)
     if parts.scheme not in {"http", "https"} or _loopback(parts.hostname or ""):
         return skip("The page is served from this computer")
     verdicts = []
@@ -81,6 +80,8 @@ def _contact(view: View, _limits: Limits) -> list[Verdict]:
     for element in facts.elements:
         link = element.link
         if link is None:
+            if element.clickable and lexicon.mentions("contact", element.text or element.name):
+                return passed(1, Proof("contact_button", element.text or element.name, element=element))
             continue
         if link.kind in _ADDRESS_KINDS or lexicon.mentions(
             "contact", f"{element.text} | {element.name} | {_words(link.href)}"
@@ -101,8 +102,7 @@ RULES = (
     Rule(
         id="trust.https",
         definition="The page is not served over HTTPS, loads scripts, styles or frames over plain HTTP, or a form "
-        "posts to "
-        "plain HTTP: fail.",
+        "posts to plain HTTP: fail.",
         factor=LiftFactor.ANXIETY,
         category="trust",
         grade=Grade.A,

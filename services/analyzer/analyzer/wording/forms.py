@@ -21,8 +21,7 @@ def _field_count(problem: Problem) -> Words:
         proposed=f"at most {wanted} fields",
         effort="medium",
         hypothesis=f"If the form asks for {wanted} fields instead of {number}, then more visitors finish it, because "
-        "it "
-        "costs them less time and trust.",
+        "it costs them less time and trust.",
     )
 
 
@@ -33,8 +32,7 @@ def _labels(problem: Problem) -> Words:
             title=f"{count(number, 'field is', 'fields are')} named by {'its' if number == 1 else 'their'} "
             "placeholder alone",
             description=f"{names}: the name disappears with the first letter typed. Whoever looks back, corrects a "
-            "mistake or "
-            "uses autofill no longer sees what the field was for.",
+            "mistake or uses autofill no longer sees what the field was for.",
             summary="Put a visible label above each field and keep the placeholder for an example.",
             current="placeholder only",
             proposed=f"<label>{_caption(problem)}</label> above the field",
@@ -44,10 +42,8 @@ def _labels(problem: Problem) -> Words:
     return Words(
         title=f"{count(number, 'field has', 'fields have')} no label",
         description=f"{names + ': ' if names else ''}no label is tied to "
-        f"{'this field' if number == 1 else 'these fields'} in "
-        "the code. Screen readers announce an anonymous box, voice input cannot reach it, and a tap on the text "
-        "beside it "
-        "does nothing.",
+        f"{'this field' if number == 1 else 'these fields'} in the code. Screen readers announce an anonymous box, "
+        "voice input cannot reach it, and a tap on the text beside it does nothing.",
         summary="Tie a label element to each field (for and id), or add an aria-label.",
         current="no label",
         proposed='<label for="email">Work e-mail</label> (say what goes into the field)',
@@ -56,7 +52,7 @@ def _labels(problem: Problem) -> Words:
 
 def _caption(problem: Problem) -> str:
     proof = problem.proof
-    return clean(proof.text) or "Name of the field"
+    return clean(proof.text).rstrip(" *:") or "Name of the field"
 
 
 def _autofill(problem: Problem) -> Words:
@@ -67,10 +63,9 @@ def _autofill(problem: Problem) -> Words:
     return Words(
         title=f"The browser cannot fill in {count(number, 'field')} for the visitor",
         description=f"{problem.names(4)}: nothing in the code tells the browser what goes in. Phones then offer "
-        "neither the "
-        "stored value nor the right keyboard, and visitors type by thumb what one tap could fill.",
+        "neither the stored value nor the right keyboard, and visitors type by thumb what one tap could fill.",
         summary="Add the standard autocomplete token (and type email or tel) to each of these fields.",
-        current=f"autocomplete={quoted(field.autocomplete or 'none')}",
+        current=f"autocomplete={quoted(field.autocomplete)}" if field.autocomplete else "no autocomplete attribute",
         proposed=f'autocomplete="{token}"',
         hypothesis="If the form fills itself, then more phone visitors finish it, because typing is the hardest part.",
     )
@@ -80,8 +75,7 @@ def _optional_marking(problem: Problem) -> Words:
     return Words(
         title="Required and optional fields look the same",
         description=f"{problem.names(4)} may stay empty, but nothing says so. Visitors fill in more than they must, "
-        "or stop "
-        "at a question that they did not have to answer.",
+        "or stop at a question that they did not have to answer.",
         summary="Mark the optional fields with the word “optional” and the required ones with an asterisk that is "
         "explained.",
         current="no marking",
@@ -96,8 +90,7 @@ def _mobile_zoom(problem: Problem) -> Words:
     return Words(
         title=f"iPhones zoom in on {count(number, 'field')} because the text is {problem.number:g} px",
         description=f"{problem.names()}: below 16 px Safari enlarges the page as soon as the field is touched. The "
-        "layout "
-        "jumps, the button leaves the screen, and the visitor has to zoom back.",
+        "layout jumps, the button leaves the screen, and the visitor has to zoom back.",
         summary="Set the text of form fields to 16 px on phones.",
         current=f"font-size: {problem.number:g}px",
         proposed="font-size: 16px",

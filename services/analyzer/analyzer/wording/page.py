@@ -8,8 +8,7 @@ def _broken(problem: Problem) -> Words:
     return Words(
         title=f"{count(number, 'image does', 'images do')} not load {problem.where}",
         description=f"{problem.names()} {'stays' if number == 1 else 'stay'} empty. A hole where a picture should be "
-        "makes the "
-        "whole page look neglected.",
+        "makes the whole page look neglected.",
         summary="Correct the address, upload the file again, or remove the image.",
         current=f"{problem.names(1)}: {problem.proof.value}",
         proposed="an image that loads",
@@ -21,8 +20,8 @@ def _alt(problem: Problem) -> Words:
     return Words(
         title=f"{count(number, 'image has', 'images have')} no alternative text",
         description=f"{problem.names()} ({percent(problem.number)} of the images that carry meaning). Screen readers "
-        "read out "
-        "the file name instead, search engines cannot index the picture, and nothing is shown when it fails to load.",
+        "read out the file name instead, search engines cannot index the picture, and nothing is shown when it fails "
+        "to load.",
         summary='Describe each picture in a few words; use alt="" where it is decoration only.',
         current="no alt attribute",
         proposed='alt="what the picture shows, in 3 to 12 words"',
@@ -63,8 +62,7 @@ def _performance(problem: Problem) -> Words:
     return Words(
         title=f"{title} {problem.where}",
         description="Measured once, in a lab, on a shared machine: take it as a hint and check it with field data. "
-        "Up to "
-        f"{wanted} is good. It does not count towards the score.",
+        f"Up to {wanted} is good. It does not count towards the score.",
         summary=advice,
         current=title.split(" after ")[-1],
         proposed=f"at most {wanted}",
@@ -77,9 +75,8 @@ def _title_description(problem: Problem) -> Words:
     if problem.variant == "no_title":
         return Words(
             title="The page has no title",
-            description="Search results, browser tabs and shared links show the title. Without one they show the "
-            "bare address, "
-            "and few people click that.",
+            description="Search results, browser tabs and shared links show the title. Without one they show the bare "
+            "address, and few people click that.",
             summary="Write a title of 30 to 60 characters: what the page offers, then the brand.",
             current="no title",
             proposed="Offer in plain words, then the brand (30 to 60 characters)",
@@ -95,9 +92,8 @@ def _title_description(problem: Problem) -> Words:
     if problem.variant == "no_description":
         return Words(
             title="Search results will show a random excerpt of the page",
-            description="The page has no description. Search engines and messengers then pick any sentence, often "
-            "the cookie "
-            "notice or the menu.",
+            description="The page has no description. Search engines and messengers then pick any sentence, often the "
+            "cookie notice or the menu.",
             summary="Write a description of 70 to 160 characters: what visitors get and why from you.",
             current="no description",
             proposed="70 to 160 characters ending in a reason to click",
@@ -123,8 +119,7 @@ def _social_preview(problem: Problem) -> Words:
     return Words(
         title="Shared links to this page come without a proper preview",
         description=f"{missing} {'is' if ',' not in missing else 'are'} missing. When someone shares the page in a "
-        "messenger or "
-        "network, it shows a bare or random card, and a recommendation loses its pull.",
+        "messenger or network, it shows a bare or random card, and a recommendation loses its pull.",
         summary="Add og:title, og:description and an og:image of 1,200 × 630 px.",
         current=f"missing: {missing}",
         proposed='<meta property="og:image" content="https://…/preview.jpg"> and the like',
@@ -136,21 +131,18 @@ def _viewport(problem: Problem) -> Words:
         return Words(
             title="Phones show the page as a shrunken desktop",
             description="The viewport tag is missing, so phones lay the page out about 980 px wide and shrink it. "
-            "Text becomes "
-            "unreadable and buttons too small to tap.",
+            "Text becomes unreadable and buttons too small to tap.",
             summary="Add the viewport tag and check the layout at 390 px.",
             current="no viewport meta tag",
             proposed='<meta name="viewport" content="width=device-width, initial-scale=1">',
             effort="medium",
             hypothesis="If the page fits the phone, then more phone visitors act, because they can read and tap "
-            "without "
-            "zooming.",
+            "without zooming.",
         )
     return Words(
         title="Phone visitors are not allowed to zoom in",
         description=f"The viewport tag says {quoted(str(problem.verdict.value), 100)}. Who cannot read small print "
-        "has no way to "
-        "enlarge it.",
+        "has no way to enlarge it.",
         summary="Remove user-scalable and maximum-scale from the tag.",
         current=clean(str(problem.verdict.value)),
         proposed="width=device-width, initial-scale=1",
@@ -163,14 +155,12 @@ def _h_scroll(problem: Problem) -> Words:
     return Words(
         title=f"The page is {problem.number:g} px wider than the phone's screen",
         description="Visitors can push the page sideways, text and buttons slide out of view, and the layout looks "
-        "broken."
-        f"{widest}",
+        f"broken.{widest}",
         summary="Let the wide element shrink (max-width: 100%), wrap or scroll inside its own box.",
         current=f"{problem.proof.value} px wide",
         proposed=f"{problem.proof.threshold} px wide",
         hypothesis="If the page stays put while scrolling, then more phone visitors read on, because nothing slips "
-        "out of "
-        "view.",
+        "out of view.",
     )
 
 

@@ -64,6 +64,11 @@ class Problem:
         """The reach in words."""
         return _PLACES[self.reach]
 
+    def where_said(self, detail: str) -> str:
+        """The viewports whose verdict carries this detail, in words."""
+        names = [view.name for view, verdict in self.said if verdict.detail == detail]
+        return _PLACES[Reach.BOTH if len(names) > 1 else Reach(names[0].value)]
+
     @property
     def proof(self) -> Proof:
         """The first proof of the worst verdict."""
