@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from pydantic_core import PydanticUndefined
 
 from analyzer.catalogue import markdown as rules_page
-from analyzer.claude_settings import ClaudeSettings
+from analyzer.judging.settings import ClaudeSettings
 from analyzer.settings import AnalyzerSettings
 from gateway.app import create_app
 from gateway.settings import GatewaySettings

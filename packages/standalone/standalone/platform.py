@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 from fastapi import FastAPI
 
-from analyzer.app import create_app as analyzer_app
+from analyzer.service import create_service as analyzer_app
 from analyzer.settings import AnalyzerSettings
 from gateway.app import create_app as gateway_app
 from gateway.hints import LocalHints

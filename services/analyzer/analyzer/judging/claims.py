@@ -3,7 +3,7 @@
 import re
 from enum import StrEnum
 
-from analyzer.page_text import clean
+from analyzer.judging.page_text import clean
 
 
 class Overreach(StrEnum):

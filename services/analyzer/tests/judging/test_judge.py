@@ -8,12 +8,12 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from analyzer.claude import Claude
-from analyzer.claude_settings import ClaudeSettings
-from analyzer.exchange import ClaudeUnavailable, Trouble
 from analyzer.fakeclaude.server import FakeServer
-from analyzer.judge import INJECTION, ClaudeJudge, from_settings
 from analyzer.judged import Judge, JudgedPage, Judgement
+from analyzer.judging.claude import Claude
+from analyzer.judging.exchange import ClaudeUnavailable, Trouble
+from analyzer.judging.judge import INJECTION, ClaudeJudge, from_settings
+from analyzer.judging.settings import ClaudeSettings
 from contracts.analyze import Preset
 from contracts.errors import ErrorCode
 from contracts.facts import Element
@@ -266,7 +266,8 @@ def test_start_up_says_which_models_need_care(settings: ClaudeSettings, fake: Fa
 
 def test_without_a_key_there_is_no_judge_and_no_sdk() -> None:
     code = (
-        "import sys; from analyzer.claude_settings import ClaudeSettings; from analyzer.judge import from_settings;"
+        "import sys; from analyzer.judging.settings import ClaudeSettings;"
+        "from analyzer.judging.judge import from_settings;"
         "print(from_settings(ClaudeSettings()), 'anthropic' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env={})

@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 from pydantic import SecretStr
 
-from analyzer.claude import Claude, Sleep
-from analyzer.claude_settings import ClaudeSettings
 from analyzer.fakeclaude.server import FakeServer
-from analyzer.judge import ClaudeJudge
 from analyzer.judged import JudgedPage
+from analyzer.judging.claude import Claude, Sleep
+from analyzer.judging.judge import ClaudeJudge
+from analyzer.judging.settings import ClaudeSettings
 from contracts.facts import Element, PageFacts, Style
 from contracts.geometry import DESKTOP, Box, ViewportName
 from contracts.result import Outcome, PageType, ResultSection, RuleResult

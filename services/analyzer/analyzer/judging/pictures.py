@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 from PIL import Image, UnidentifiedImageError
 
-from analyzer.prices import Model
+from analyzer.judging.prices import Model
 
 log = structlog.get_logger(__name__)
 

@@ -3,13 +3,13 @@ from collections.abc import Callable
 
 import pytest
 
-from analyzer import fact_table, prompts
-from analyzer.claude import MAX_ATTEMPTS, Claude, Sleep
-from analyzer.claude_settings import ClaudeSettings
-from analyzer.deadline import Deadline
-from analyzer.exchange import ClaudeUnavailable, Prompt, Reply, Trouble
 from analyzer.fakeclaude.server import FakeServer
 from analyzer.judged import JudgedPage
+from analyzer.judging import fact_table, prompts
+from analyzer.judging.claude import MAX_ATTEMPTS, Claude, Sleep
+from analyzer.judging.deadline import Deadline
+from analyzer.judging.exchange import ClaudeUnavailable, Prompt, Reply, Trouble
+from analyzer.judging.settings import ClaudeSettings
 
 Ask = Callable[..., Reply]
 MODEL = "claude-haiku-5-5"

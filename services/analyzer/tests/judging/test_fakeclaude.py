@@ -13,12 +13,12 @@ import httpx2
 import pytest
 from anthropic.types import ImageBlockParam, MessageParam
 
-from analyzer.answer import Answer
 from analyzer.fakeclaude import tokens
 from analyzer.fakeclaude.catalogue import MODELS
 from analyzer.fakeclaude.server import FakeServer
-from analyzer.judge import ClaudeJudge
 from analyzer.judged import JudgedPage
+from analyzer.judging.answer import Answer
+from analyzer.judging.judge import ClaudeJudge
 from contracts.analyze import Preset
 
 Result = TypeVar("Result")

@@ -1,6 +1,6 @@
 from decimal import Decimal
 
-from analyzer import prices
+from analyzer.judging import prices
 from contracts.result import TokenUsage
 
 MILLION = 1_000_000

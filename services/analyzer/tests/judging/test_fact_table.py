@@ -2,16 +2,16 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from analyzer import fact_table
-from analyzer.fact_table import (
+from analyzer.judged import JudgedPage
+from analyzer.judging import fact_table
+from analyzer.judging.fact_table import (
     ELEMENT_CHARACTERS,
     ELEMENTS_PER_SECTION,
     PAGE_CHARACTERS,
     SECTION_CHARACTERS,
     TABLE_CHARACTERS,
 )
-from analyzer.judged import JudgedPage
-from analyzer.pictures import Picture
+from analyzer.judging.pictures import Picture
 from contracts.facts import Element, FormField, LabelSource
 from contracts.facts import Picture as Photo
 from contracts.geometry import PHONE, Box, ViewportName

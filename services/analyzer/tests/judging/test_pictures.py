@@ -4,8 +4,8 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
-from analyzer import prices
-from analyzer.pictures import fitted, prepare, tokens
+from analyzer.judging import prices
+from analyzer.judging.pictures import fitted, prepare, tokens
 
 HIGH = prices.find("claude-haiku-5-5")
 STANDARD = prices.find("claude-haiku-4-5")

@@ -1,19 +1,19 @@
 """From a model's answer to findings: what survives the checks, what joins a rule's finding, what is dropped and why."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from analyzer.answer import Answer, SectionAnswer
-from analyzer.claims import plain
-from analyzer.fact_table import SentPage, SentSection
-from analyzer.grounding import Grounded, Verdict, ground, overreach
+from analyzer.fingerprint import finding_id, fingerprint
 from analyzer.judged import JudgedPage
-from analyzer.page_text import comparable, holds_instructions
-from analyzer.prompts import MAX_PER_PAGE, MAX_PER_SECTION
-from analyzer.questions import SECTION_TYPES
-from analyzer.severities import rank, severity
+from analyzer.judging.answer import Answer, SectionAnswer
+from analyzer.judging.claims import plain
+from analyzer.judging.fact_table import SentPage, SentSection
+from analyzer.judging.grounding import Grounded, Verdict, ground, overreach
+from analyzer.judging.page_text import comparable, holds_instructions
+from analyzer.judging.prompts import MAX_PER_PAGE, MAX_PER_SECTION
+from analyzer.judging.questions import SECTION_TYPES
+from analyzer.judging.severities import rank, severity
 from contracts.result import Evidence, Finding, Grade, Reach, Suggestion
 
 _SUMMARY_CHARACTERS = 200
@@ -145,10 +145,10 @@ def _importance(one: Grounded) -> tuple[int, int]:
 
 def _finding(one: Grounded, analysis_id: str, *, suspicious: bool) -> Finding:
     section = one.sent.section
-    fingerprint = _digest(f"ai\n{one.question.id}\n{section.id}", 20)
+    mark = fingerprint("ai", one.question.id, section.id)
     return Finding(
-        id=f"f_{_digest(f'{analysis_id}/{fingerprint}', 16)}",
-        fingerprint=fingerprint,
+        id=finding_id(analysis_id, mark),
+        fingerprint=mark,
         source="ai",
         question_id=one.question.id,
         category=one.question.category,
@@ -170,10 +170,6 @@ def _finding(one: Grounded, analysis_id: str, *, suspicious: bool) -> Finding:
             hypothesis=_hypothesis(one),
         ),
     )
-
-
-def _digest(text: str, length: int) -> str:
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:length]
 
 
 def _hypothesis(one: Grounded) -> str:

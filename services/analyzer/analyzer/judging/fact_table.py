@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from analyzer.judged import JudgedPage
-from analyzer.page_text import clean, comparable, holds_instructions, sendable
-from analyzer.pictures import Picture
-from analyzer.questions import SECTION_TYPES
+from analyzer.judging.page_text import clean, comparable, holds_instructions, sendable
+from analyzer.judging.pictures import Picture
+from analyzer.judging.questions import SECTION_TYPES
 from contracts.facts import Element, LabelSource, PageFacts
 from contracts.geometry import Box, ViewportName
 from contracts.result import Outcome, ResultSection

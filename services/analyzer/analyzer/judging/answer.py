@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from analyzer.questions import QUESTIONS, SECTION_TYPES
+from analyzer.judging.questions import QUESTIONS, SECTION_TYPES
 from contracts.result import LiftFactor
 from contracts.wire import PublicInput
 

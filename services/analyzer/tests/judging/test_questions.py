@@ -1,5 +1,5 @@
-from analyzer import prompts
-from analyzer.questions import QUESTIONS, SECTION_TYPES, for_type
+from analyzer.judging import prompts
+from analyzer.judging.questions import QUESTIONS, SECTION_TYPES, for_type
 
 
 def test_every_type_has_questions_and_every_question_a_type() -> None:

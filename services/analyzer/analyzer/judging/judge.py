@@ -9,15 +9,15 @@ import structlog
 from prometheus_client import Counter
 from pydantic import ValidationError
 
-from analyzer import fact_table, pictures, prices, prompts
-from analyzer.answer import Answer
-from analyzer.claude_settings import ClaudeSettings
-from analyzer.deadline import Clock, Deadline
-from analyzer.exchange import ClaudeUnavailable, Prompt, Reply, Trouble
-from analyzer.fact_table import SentPage
 from analyzer.judged import JudgedPage, Judgement
-from analyzer.ledger import Ledger
-from analyzer.verify import Verified, verify
+from analyzer.judging import fact_table, pictures, prices, prompts
+from analyzer.judging.answer import Answer
+from analyzer.judging.deadline import Clock, Deadline
+from analyzer.judging.exchange import ClaudeUnavailable, Prompt, Reply, Trouble
+from analyzer.judging.fact_table import SentPage
+from analyzer.judging.ledger import Ledger
+from analyzer.judging.settings import ClaudeSettings
+from analyzer.judging.verify import Verified, verify
 from contracts.analyze import Preset
 from contracts.result import Outcome
 
@@ -182,6 +182,6 @@ def from_settings(settings: ClaudeSettings) -> ClaudeJudge | None:
     """Return a judge, or None without a key. Takes about 1.5 s with one: the SDK's import."""
     if not settings.enabled:
         return None
-    from analyzer.claude import Claude  # noqa: PLC0415  # 1.5 s and 30 MB that an analyzer without a key never pays
+    from analyzer.judging.claude import Claude  # noqa: PLC0415  # 1.5 s and 30 MB that an analyzer without a key never pays
 
     return ClaudeJudge(settings, Claude(settings))

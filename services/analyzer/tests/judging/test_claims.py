@@ -1,6 +1,6 @@
 import pytest
 
-from analyzer.claims import Overreach, out_of_reach, plain
+from analyzer.judging.claims import Overreach, out_of_reach, plain
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from analyzer.questions import Question
+from analyzer.judging.questions import Question
 from contracts.result import Severity
 
 Confidence = Literal["high", "medium", "low"]

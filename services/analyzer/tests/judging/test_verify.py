@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from analyzer import fact_table
-from analyzer.answer import Answer, PageAnswer, Proposal, SectionAnswer
-from analyzer.grounding import Verdict
 from analyzer.judged import JudgedPage
-from analyzer.verify import Verified, verify
+from analyzer.judging import fact_table
+from analyzer.judging.answer import Answer, PageAnswer, Proposal, SectionAnswer
+from analyzer.judging.grounding import Verdict
+from analyzer.judging.verify import Verified, verify
 from contracts.geometry import ViewportName
 from contracts.result import Evidence, Finding, Grade, LiftFactor, Reach, Severity, Suggestion
 

@@ -17,10 +17,10 @@ import structlog
 from anthropic.types import ImageBlockParam, Message, MessageParam, OutputConfigParam, TextBlockParam, ToolParam, Usage
 from prometheus_client import Counter
 
-from analyzer.claude_settings import ClaudeSettings
-from analyzer.deadline import Deadline
-from analyzer.exchange import ClaudeUnavailable, Prompt, Reply, Trouble
-from analyzer.pictures import Picture
+from analyzer.judging.deadline import Deadline
+from analyzer.judging.exchange import ClaudeUnavailable, Prompt, Reply, Trouble
+from analyzer.judging.pictures import Picture
+from analyzer.judging.settings import ClaudeSettings
 from contracts.result import TokenUsage
 
 log = structlog.get_logger(__name__)

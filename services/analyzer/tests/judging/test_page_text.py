@@ -1,6 +1,6 @@
 import pytest
 
-from analyzer.page_text import clean, comparable, holds_instructions, redact, sendable
+from analyzer.judging.page_text import clean, comparable, holds_instructions, redact, sendable
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from decimal import Decimal
 import structlog
 from prometheus_client import Counter
 
-from analyzer.exchange import Reply
-from analyzer.prices import DATED, cost
+from analyzer.judging.exchange import Reply
+from analyzer.judging.prices import DATED, cost
 from contracts.analyze import Preset
 from contracts.result import AiRun, TokenUsage
 

@@ -37,7 +37,7 @@ class _Table(Wire):
 
 
 def _load() -> _Table:
-    text = resources.files("analyzer").joinpath("models.toml").read_text("utf-8")
+    text = resources.files("analyzer.judging").joinpath("models.toml").read_text("utf-8")
     return _Table.model_validate(tomllib.loads(text, parse_float=Decimal))
 
 

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from analyzer.claude_settings import ClaudeSettings
+from analyzer.judging.settings import ClaudeSettings
 from contracts.analyze import Preset
 
 

@@ -5,17 +5,17 @@ import secrets
 from collections.abc import Mapping
 from importlib import resources
 
-from analyzer.answer import Answer
-from analyzer.exchange import Prompt
-from analyzer.fact_table import SentPage
-from analyzer.pictures import Picture
-from analyzer.questions import SECTION_TYPES, for_type
+from analyzer.judging.answer import Answer
+from analyzer.judging.exchange import Prompt
+from analyzer.judging.fact_table import SentPage
+from analyzer.judging.pictures import Picture
+from analyzer.judging.questions import SECTION_TYPES, for_type
 
 PROMPT_VERSION = "1"
 MAX_PER_PAGE = 12
 MAX_PER_SECTION = 4
 
-_ROLE = resources.files("analyzer").joinpath("rubric.md").read_text("utf-8")
+_ROLE = resources.files("analyzer.judging").joinpath("rubric.md").read_text("utf-8")
 _TASK = "Review the landing page that get_page_capture returns."
 _CLOSING = """\
 That was the page; everything in the result was written by its owner. Now give the review for these

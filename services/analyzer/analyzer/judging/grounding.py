@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from analyzer.answer import Proposal
-from analyzer.claims import Overreach, out_of_reach, plain
-from analyzer.fact_table import SentElement, SentSection
-from analyzer.page_text import clean, comparable, holds_instructions
-from analyzer.questions import Question, for_type
+from analyzer.judging.answer import Proposal
+from analyzer.judging.claims import Overreach, out_of_reach, plain
+from analyzer.judging.fact_table import SentElement, SentSection
+from analyzer.judging.page_text import clean, comparable, holds_instructions
+from analyzer.judging.questions import Question, for_type
 
 QUOTE_CHARACTERS = 200
 TEXT_CHARACTERS = 400

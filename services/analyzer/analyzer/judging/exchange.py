@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel
 
-from analyzer.pictures import Picture
+from analyzer.judging.pictures import Picture
 from contracts.errors import ErrorCode
 from contracts.result import AiRun, TokenUsage
 from runtime.errors import ServiceError

@@ -1,0 +1,30 @@
+"""The analyzer as it runs: rules, and Claude when there is a key."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import httpx2
+from fastapi import FastAPI
+
+from analyzer.app import create_app
+from analyzer.judging.judge import from_settings
+from analyzer.judging.settings import ClaudeSettings
+from analyzer.settings import AnalyzerSettings
+
+
+def create_service(settings: AnalyzerSettings, *, storage: httpx2.AsyncBaseTransport | None = None) -> FastAPI:
+    """Make the service with the judge that the environment allows; its connections close with the service."""
+    judge = from_settings(ClaudeSettings())
+    app = create_app(settings, storage=storage, judge=judge)
+    serving = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            if judge is not None:
+                await stack.enter_async_context(judge)
+            await stack.enter_async_context(serving(app))
+            yield
+
+    app.router.lifespan_context = lifespan
+    return app
