@@ -44,6 +44,9 @@ def api(settings: GatewaySettings) -> None:
         access_log=False,
         timeout_graceful_shutdown=int(settings.drain_seconds),
     )
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # uvicorn stops cleanly and then raises the signal again: being told to stop is not a failure.
+        signal.signal(number, lambda *_: None)
     _Server(config).run()
 
 
@@ -72,11 +75,12 @@ def main() -> None:
     settings = GatewaySettings()
     logging.configure("gateway", settings.log_level)
     telemetry.configure("gateway", _RELEASE)
-    if command == "migrate":
+    # A file has no operator who would do it beforehand, and nobody else's release runs on it.
+    if command == "migrate" or settings.database_url.startswith("sqlite"):
         migrate(settings.database_url)
-    elif command == "api":
+    if command == "api":
         api(settings)
-    else:
+    elif command == "worker":
         if settings.metrics_port:
             start_http_server(settings.metrics_port)
         asyncio.run(work(settings))
