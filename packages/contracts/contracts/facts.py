@@ -101,6 +101,7 @@ class Element(Wire):
     role: str = ""
     name: str = Field("", max_length=200, description="accessible name")
     text: str = Field("", max_length=400)
+    characters: int = Field(0, description="length of the whole visible text, where `text` is only its beginning")
     selector: str
     box: Box
     visible: bool = Field(True, description="visible as analysis.md section 7 defines it, covered or not")
@@ -109,6 +110,8 @@ class Element(Wire):
     landmark: str = Field("", description="header, nav, main, footer, aside, form, dialog, consent, search or nothing")
     heading_level: int = 0
     clickable: bool = False
+    inline: bool = Field(False, description="a control within a line of running text")
+    disabled: bool = Field(False, description="a control that takes no input; exempt from contrast and size")
     lines: int = Field(0, description="rendered lines of a text block")
     style: Style | None = None
     link: Link | None = None

@@ -100,6 +100,9 @@ class Section(Wire):
     box: Box
     heading: str = ""
     tag: str = ""
+    kind: str = Field(
+        "", description="hero, form, pricing, product, testimonials, logos, faq, features, cart, footer, other"
+    )
     artifact: str = Field("", description="name of its picture, if one was asked for")
     sampled: str = Field("", description="`n of m` where repeated rows were left out")
 

@@ -21,7 +21,8 @@ def configure(service: str, release: str) -> None:
     """Start the reporters that the environment names. Sentry takes errors only: OpenTelemetry owns tracing."""
     settings = TelemetrySettings()
     if settings.sentry_dsn:
-        sentry_sdk.init(settings.sentry_dsn, release=release, traces_sample_rate=0, send_default_pii=False)
+        # Personal data stays out by the SDK's own default; to say so is deprecated and warns.
+        sentry_sdk.init(settings.sentry_dsn, release=release, traces_sample_rate=0)
         sentry_sdk.set_tag("service", service)
     if settings.otel_exporter_otlp_endpoint:
         resource = Resource.create({"service.name": service, "service.version": release})

@@ -3,10 +3,10 @@
 import argparse
 import asyncio
 import signal
-import socket
+import sys
 from contextlib import AsyncExitStack
+from datetime import timedelta
 
-import uvicorn
 from prometheus_client import start_http_server
 
 from gateway.app import create_app
@@ -17,37 +17,16 @@ from gateway.migrate import migrate
 from gateway.pipeline import Ports
 from gateway.settings import GatewaySettings
 from gateway.worker import Worker
-from runtime import logging, telemetry
+from runtime import logging, serving, telemetry
 from runtime.client import ServiceClient
 
 _RELEASE = "0.1.0"
 
 
-class _Server(uvicorn.Server):
-    """Says when it is ready."""
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, then print one line."""
-        await super().startup(sockets)
-        if self.started:
-            host, port = self.servers[0].sockets[0].getsockname()[:2]
-            print(f"gateway api ready on http://{host}:{port}", flush=True)  # noqa: T201  # what scripts wait for
-
-
-def api(settings: GatewaySettings) -> None:
-    """Serve HTTP until SIGINT or SIGTERM."""
-    config = uvicorn.Config(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=int(settings.drain_seconds),
-    )
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # uvicorn stops cleanly and then raises the signal again: being told to stop is not a failure.
-        signal.signal(number, lambda *_: None)
-    _Server(config).run()
+def api(settings: GatewaySettings) -> int:
+    """Serve HTTP until SIGINT or SIGTERM; return the exit status."""
+    drain = timedelta(seconds=settings.drain_seconds)
+    return serving.run(create_app(settings), "gateway api", host=settings.host, port=settings.port, drain=drain)
 
 
 async def work(settings: GatewaySettings) -> None:
@@ -79,8 +58,8 @@ def main() -> None:
     if command == "migrate" or settings.database_url.startswith("sqlite"):
         migrate(settings.database_url)
     if command == "api":
-        api(settings)
-    elif command == "worker":
+        sys.exit(api(settings))
+    if command == "worker":
         if settings.metrics_port:
             start_http_server(settings.metrics_port)
         asyncio.run(work(settings))

@@ -1,0 +1,86 @@
+# The only front door. `make help` lists the targets.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+PORT ?=
+T ?=
+
+# make itself exits with 2 whatever a command's status was. In question mode it passes 1 and 2 on as they are, and runs
+# the lines marked + all the same: so `make run` ends with the status that `cro analyze` gave.
+ifneq ($(filter run,$(MAKECMDGOALS)),)
+MAKEFLAGS += -q
+endif
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# --- set-up ------------------------------------------------------------------------------------------------------------
+
+.PHONY: setup
+setup: .venv/.dev-ready ## Install everything that running, testing and checking need
+
+.venv/.run-ready: requirements.txt .make/setup .make/uv.txt
+	+@.make/setup run
+	+@touch $@
+
+.venv/.dev-ready: requirements-dev.txt .make/setup .make/uv.txt
+	@.make/setup dev
+	@touch $@ .venv/.run-ready
+
+# --- use ---------------------------------------------------------------------------------------------------------------
+
+.PHONY: run serve renderer
+run: .venv/.run-ready ## Analyse one page: make run URL=https://… [JSON=file] [HTML=file]
+	+@$(BIN)/cro analyze "$(URL)" $(if $(JSON),--json "$(JSON)") $(if $(HTML),--html "$(HTML)")
+
+serve: .venv/.run-ready ## The whole platform on this machine: make serve [PORT=8000]
+	@exec $(BIN)/cro serve $(if $(PORT),--port $(PORT))
+
+renderer: .venv/.run-ready ## The renderer service alone: make renderer [PORT=9000]
+	@$(if $(PORT),PORT=$(PORT)) exec $(BIN)/python -m renderer
+
+# --- checks ------------------------------------------------------------------------------------------------------------
+
+.PHONY: test lint type format check
+test: setup ## Run all tests: make test [T=path or -k expression]
+	@$(BIN)/python -m pytest $(T)
+
+lint: setup ## Style, import contracts, formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+type: setup ## Static types, strict
+	@for part in packages/* services/* "tests conftest.py"; do echo "mypy $$part"; $(BIN)/mypy $$part || exit 1; done
+
+format: setup ## Rewrite the files as `make lint` wants them
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+check: lint type test ## Everything that CI runs
+
+# --- measurements ------------------------------------------------------------------------------------------------------
+
+.PHONY: bench
+bench: setup ## Speed against the baselines, side by side in one run
+	@$(BIN)/python -m tests.bench
+
+# --- maintenance -------------------------------------------------------------------------------------------------------
+
+.PHONY: lock generate clean
+EXPORT = $(BIN)/uv export -q --frozen --no-emit-workspace --no-header --no-annotate
+lock: setup ## Renew the locked requirements after a change of dependencies
+	@$(BIN)/uv lock -q
+	@$(EXPORT) --all-packages --no-dev -o requirements.txt
+	@$(EXPORT) --all-packages --all-groups -o requirements-dev.txt
+	@$(EXPORT) --package cro-gateway --no-dev -o services/gateway/requirements.txt
+	@$(EXPORT) --package cro-renderer --no-dev -o services/renderer/requirements.txt
+	@$(EXPORT) --package cro-analyzer-service --no-dev -o services/analyzer/requirements.txt
+
+generate: setup ## Write the generated docs anew (openapi, rules, errors)
+	@$(BIN)/python -m tests.generate
+
+clean: ## Remove the environment and all caches, keep data
+	@rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

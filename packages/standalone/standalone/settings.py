@@ -1,0 +1,25 @@
+"""What a person on one machine may set."""
+
+import os
+from pathlib import Path
+
+from pydantic import Field
+
+from runtime.settings import Settings
+
+
+def default_data() -> Path:
+    """Return where `cro serve` keeps its database and pictures: the user's data folder."""
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "cro-analyzer"
+
+
+class StandaloneSettings(Settings):
+    """Settings of the one-process profile; each field is the environment variable of the same name in capitals."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65_535, description="0 takes a free one")
+    log_level: str = Field("INFO", description="of `cro serve`; `cro analyze` shows warnings unless asked with -v")
+    cro_data: Path = Field(default_factory=default_data, description="database, pictures and keys of `cro serve`")
+    egress_allow_private: str = Field("", description="private hosts that may be opened: 127.0.0.1:8000,shop.test")
+    analysis_budget_s: int = Field(180, ge=10, le=600, description="longest time that `cro analyze` waits")

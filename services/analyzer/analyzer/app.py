@@ -1,0 +1,51 @@
+"""The analyzer over HTTP: POST /analyze, GET /rules."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx2
+from fastapi import FastAPI
+
+from analyzer.analyze import analyze
+from analyzer.artifacts import ArtifactReader
+from analyzer.catalogue import Catalogue, catalogue
+from analyzer.judged import Judge
+from analyzer.rules import policy
+from analyzer.settings import AnalyzerSettings
+from contracts.analyze import AnalyzeRequest
+from contracts.errors import ErrorCode
+from contracts.result import Analysis
+from runtime.errors import ServiceError
+from runtime.web import service_app
+
+
+def create_app(
+    settings: AnalyzerSettings, *, storage: httpx2.AsyncBaseTransport | None = None, judge: Judge | None = None
+) -> FastAPI:
+    """Make the service. `storage` replaces the network towards the artifact store; without `judge`, rules alone."""
+    numbers = policy.load()
+    readers: list[ArtifactReader] = []
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with ArtifactReader(settings.origins, settings.analyzer_max_artifact_bytes, storage) as reader:
+            readers.append(reader)
+            yield
+            readers.clear()
+
+    async def ready() -> None:
+        if not readers:
+            raise ServiceError(ErrorCode.UNAVAILABLE, "The analyzer is not running.", retry_after_s=1)
+
+    app = service_app("analyzer", ready=ready, lifespan=lifespan, title="CRO Analyzer: analyzer")
+
+    @app.post("/analyze", tags=["analysis"], summary="Judge a rendered page")
+    async def post_analyze(request: AnalyzeRequest) -> Analysis:
+        await ready()
+        return await analyze(request, readers[0], judge, numbers)
+
+    @app.get("/rules", tags=["analysis"], summary="The catalogue of rules")
+    async def get_rules() -> Catalogue:
+        return catalogue()
+
+    return app

@@ -1,0 +1,56 @@
+"""Whether and how Claude is asked. Without a key nothing is."""
+
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from contracts.analyze import Preset
+from runtime.settings import Settings
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def _private(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.username or parts.query or parts.fragment:
+        raise ValueError("must have no user, query or fragment")
+    if not parts.hostname or (
+        parts.scheme != "https" and (parts.scheme, parts.hostname in _LOOPBACK) != ("http", True)
+    ):
+        raise ValueError("must be https, or http on loopback: the key and the page travel there")
+    return url
+
+
+class ClaudeSettings(Settings):
+    """Claude's key, address, models and limits."""
+
+    anthropic_api_key: SecretStr = SecretStr("")
+    anthropic_base_url: Annotated[str, AfterValidator(_private)] = "https://api.anthropic.com"
+    claude_model_fast: str = "claude-haiku-5-5"
+    claude_model_standard: str = "claude-sonnet-5-5"
+    claude_model_deep: str = "claude-opus-5-5"
+    claude_effort: Literal["", "low", "medium", "high", "xhigh", "max"] = Field(
+        "", description="empty: each model's own default"
+    )
+    claude_max_output_tokens: int = Field(12_000, ge=1_000, le=64_000, description="thinking included")
+
+    @property
+    def enabled(self) -> bool:
+        """Say whether there is a key."""
+        return bool(self.anthropic_api_key.get_secret_value().strip())
+
+    @property
+    def models(self) -> tuple[str, str, str]:
+        """Return the configured models, smallest preset first."""
+        return self.claude_model_fast, self.claude_model_standard, self.claude_model_deep
+
+    def ladder(self, preset: Preset) -> tuple[str, ...]:
+        """Return the preset's model and then the next smaller preset's, which answers when it cannot.
+
+        Raises `ValueError` for the preset that asks no model.
+        """
+        if preset is Preset.RULES:
+            raise ValueError("the preset `rules` asks no model")
+        rung = {Preset.FAST: 0, Preset.STANDARD: 1, Preset.DEEP: 2}[preset]
+        return tuple(dict.fromkeys(self.models[max(0, rung - 1) : rung + 1][::-1]))

@@ -1,0 +1,164 @@
+"""The public result document, put together from what was rendered, measured and judged."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from analyzer import scoring
+from analyzer.judged import Judgement
+from analyzer.measured import Measured
+from analyzer.rules.policy import Policy
+from analyzer.view import View
+from contracts import render as wire
+from contracts.analyze import AnalyzeRequest
+from contracts.geometry import ViewportName
+from contracts.render import RenderResult
+from contracts.result import Analysis, Asset, Capture, Engine, Finding, Page, ResultSection, Scores, Url
+
+_KINDS = {"first_screen": "first_screen", "full_page": "full", "sections": "section"}
+_MOST_STRENGTHS = 6
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything that the document is made of. `degraded` is why the model's answer is missing or lesser."""
+
+    request: AnalyzeRequest
+    measured: Measured
+    policy: Policy
+    warnings: tuple[str, ...] = ()
+    judgement: Judgement | None = None
+    degraded: str = ""
+    timings_ms: Mapping[str, float] | None = None
+
+
+def assets(request: AnalyzeRequest) -> tuple[Asset, ...]:
+    """Name the stored pictures by their keys; a picture without a key goes by its artifact's name."""
+    found = []
+    for name, artifact in request.render.artifacts.items():
+        kind = _KINDS.get(name.partition(".")[0])
+        if kind is None or artifact.width is None or artifact.height is None:
+            continue
+        viewport = ViewportName.MOBILE if artifact.viewport.mobile else ViewportName.DESKTOP
+        found.append(
+            Asset(
+                kind=kind,  # type: ignore[arg-type]  # the table's values are the literals
+                viewport=viewport,
+                key=request.asset_keys.get(name, name),
+                w=artifact.width,
+                h=artifact.height,
+                sha256=artifact.sha256,
+                box=artifact.box,
+            )
+        )
+    return tuple(found)
+
+
+def _page(render: RenderResult, first: View) -> Page:
+    text = " ".join(first.facts.text.split()).encode("utf-8", "replace")
+    return Page(
+        type=first.type,
+        language=first.language,
+        title=first.facts.meta.title or render.title,
+        content_hash=hashlib.sha256(text).hexdigest(),
+    )
+
+
+def _capture(parts: Parts, views: Mapping[ViewportName, View]) -> Capture:
+    render = parts.request.render
+    warnings = [warning.value for warning in render.warnings]
+    lesser = list(parts.judgement.warnings) if parts.judgement else []
+    return Capture(
+        at=render.captured_at,
+        chromium=render.chromium,
+        viewports=[f"{name}_{view.facts.viewport.width}" for name, view in views.items()],
+        settled_by=render.settled_by,
+        height_px={name.value: view.facts.page_height for name, view in views.items()},
+        truncated=wire.Warning.TRUNCATED in render.warnings or any(view.facts.truncated for view in views.values()),
+        warnings=list(dict.fromkeys([*warnings, *parts.warnings, *lesser])),
+        assets=list(assets(parts.request)),
+    )
+
+
+def _engine(parts: Parts) -> Engine:
+    judgement = parts.judgement
+    reason = parts.degraded or (judgement.degraded_reason if judgement else "")
+    return Engine(
+        mode="rules" if judgement is None else "rules+ai",
+        degraded=bool(reason),
+        degraded_reason=reason,
+        rules_version=parts.policy.version,
+        prompt_version=judgement.prompt_version if judgement else "",
+        ai=judgement.run if judgement else None,
+    )
+
+
+def _explained(finding: Finding, merged: Mapping[str, str]) -> Finding:
+    text = merged.get(finding.id, "")
+    if not text:
+        return finding
+    return finding.model_copy(update={"source": "both", "description": f"{finding.description} {text}"})
+
+
+def _sections(sections: Sequence[ResultSection], judgement: Judgement | None) -> list[ResultSection]:
+    if judgement is None:
+        return list(sections)
+    summaries, types = judgement.section_summaries, judgement.section_types
+    return [
+        section.model_copy(
+            update={"summary": summaries.get(section.id, ""), "type": types.get(section.id, section.type)}
+        )
+        for section in sections
+    ]
+
+
+def _findings(parts: Parts, scores: Scores) -> list[Finding]:
+    merged = parts.judgement.merged if parts.judgement else {}
+    added = parts.judgement.findings if parts.judgement else ()
+    return scoring.ordered([*(_explained(f, merged) for f in parts.measured.findings), *added], scores)
+
+
+def _counts(first: View) -> dict[str, int]:
+    facts = first.facts
+    return {
+        "words": facts.text_stats.words,
+        "cta_count": len(first.actions),
+        "fields": len(first.fields),
+        "forms": len(facts.forms),
+        "links": sum(element.link is not None for element in first.seen),
+        "images": sum(element.picture is not None for element in first.seen),
+        "headings": sum(element.heading_level > 0 for element in first.seen),
+        "requests": facts.network.requests,
+        "transferred_bytes": facts.network.transferred_bytes,
+    }
+
+
+def assemble(parts: Parts) -> Analysis:
+    """Fill the document. Partial where a viewport is missing or the render was partial."""
+    request, measured, views = parts.request, parts.measured, parts.measured.views
+    first, render = next(iter(views.values())), parts.request.render
+    scores = scoring.score(measured.findings, measured.judged, parts.policy)
+    strengths = [*measured.strengths, *(parts.judgement.strengths if parts.judgement else ())]
+    partial = render.partial or len(views) < len(ViewportName)
+    return Analysis(
+        id=request.analysis_id,
+        tenant_id=request.tenant_id,
+        job_id=request.job_id or None,
+        status="partial" if partial else "complete",
+        url=Url(
+            requested=render.requested_url,
+            final=render.final_url,
+            redirects=render.redirects,
+            http_status=render.http_status,
+        ),
+        page=_page(render, first),
+        capture=_capture(parts, views),
+        engine=_engine(parts),
+        scores=scores,
+        sections=_sections(measured.sections, parts.judgement),
+        findings=_findings(parts, scores),
+        rules=list(measured.rules),
+        strengths=list(dict.fromkeys(strengths))[:_MOST_STRENGTHS],
+        facts=_counts(first),
+        timings_ms=dict(parts.timings_ms or {}),
+    )

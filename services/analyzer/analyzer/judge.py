@@ -1,0 +1,187 @@
+"""Claude as the judge of a page: asks, steps down to a smaller model where that helps, returns what was verified."""
+
+import asyncio
+import time
+from types import TracebackType
+from typing import Protocol, Self
+
+import structlog
+from prometheus_client import Counter
+from pydantic import ValidationError
+
+from analyzer import fact_table, pictures, prices, prompts
+from analyzer.answer import Answer
+from analyzer.claude_settings import ClaudeSettings
+from analyzer.deadline import Clock, Deadline
+from analyzer.exchange import ClaudeUnavailable, Prompt, Reply, Trouble
+from analyzer.fact_table import SentPage
+from analyzer.judged import JudgedPage, Judgement
+from analyzer.ledger import Ledger
+from analyzer.verify import Verified, verify
+from contracts.analyze import Preset
+from contracts.result import Outcome
+
+log = structlog.get_logger(__name__)
+
+FINDINGS = Counter("cro_claude_findings_total", "Findings that a model proposed, by what became of them", ["verdict"])
+INJECTION = "possible_prompt_injection"
+_OWN_MS = 250
+"""Kept back from the budget for checking the answer."""
+_SILENT_FAILS = 3
+"""A model that sees nothing where rules fail this often may have been told to."""
+_SMALLER_HELPS = frozenset(
+    {
+        Trouble.RATE_LIMITED,
+        Trouble.OVERLOADED,
+        Trouble.SERVER,
+        Trouble.REQUEST,
+        Trouble.GARBLED,
+        Trouble.REFUSED,
+        Trouble.TRUNCATED,
+        Trouble.MALFORMED,
+    }
+)
+
+
+class Asker(Protocol):
+    """What the judge needs of the module that reaches Claude."""
+
+    async def ask(self, prompt: Prompt, model: str, deadline: Deadline) -> Reply:
+        """Return what the model said, or raise `ClaudeUnavailable`."""
+        ...
+
+    async def lifecycle(self, model: str, deadline: Deadline) -> str:
+        """Return the state of a model, or raise `ClaudeUnavailable`."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        ...
+
+
+class ClaudeJudge:
+    """A `Judge` that asks Claude. Owns the connections: use as a context manager, or call `aclose`."""
+
+    def __init__(self, settings: ClaudeSettings, claude: Asker, clock: Clock = time.monotonic) -> None:
+        """Take over `claude`; `clock` gives seconds that only grow."""
+        self._settings = settings
+        self._claude = claude
+        self._clock = clock
+
+    async def __aenter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """Close the connections."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._claude.aclose()
+
+    async def check_models(self, budget_ms: int = 10_000) -> dict[str, str]:
+        """Ask what state each configured model is in and log those that need care; for start-up, never raises."""
+        deadline = Deadline.after_ms(budget_ms, self._clock)
+        states: dict[str, str] = {}
+        for model in dict.fromkeys(self._settings.models):
+            try:
+                states[model] = await self._claude.lifecycle(model, deadline)
+            except ClaudeUnavailable as exc:
+                states[model] = exc.reason
+            if states[model] != "active":
+                log.warning("claude_model_questionable", model=model, state=states[model])
+        return states
+
+    async def __call__(self, page: JudgedPage, preset: Preset, budget_ms: int) -> Judgement:
+        """Judge one page within `budget_ms`. Raises `ClaudeUnavailable`, whose `run` says what was spent."""
+        deadline = Deadline.after_ms(max(0, budget_ms - _OWN_MS), self._clock)
+        ledger = Ledger(preset)
+        degraded = ""
+        models = self._settings.ladder(preset)
+        for model in models:
+            try:
+                return await self._judge(page, model, ledger, deadline, degraded)
+            except ClaudeUnavailable as exc:
+                exc.run = ledger.run()
+                log.warning("claude_model_failed", model=model, trouble=exc.trouble.value, reason=exc.reason)
+                if model == models[-1] or exc.trouble not in _SMALLER_HELPS:
+                    raise
+                degraded = f"{model} {exc.trouble}"
+        raise AssertionError("the last model returns or raises")
+
+    async def _judge(
+        self, page: JudgedPage, model: str, ledger: Ledger, deadline: Deadline, degraded: str
+    ) -> Judgement:
+        images = {one.id: page.images[one.id] for one in fact_table.chosen(page) if one.id in page.images}
+        ready = await asyncio.to_thread(pictures.prepare, images, prices.find(model))
+        sent = fact_table.build(page, ready)
+        if not sent.sections:
+            raise ClaudeUnavailable(Trouble.NOTHING_TO_JUDGE, "no section lies in a measured viewport")
+        marker = prompts.new_marker()
+        reply = await self._claude.ask(prompts.build(sent, ready, marker, page.tenant_id), model, deadline)
+        ledger.record(reply)
+        answer = _parsed(reply, marker)
+        suspicious = sent.suspicious or marker in reply.text or _suspects(answer, page)
+        verified = verify(answer, sent, page, suspicious=suspicious)
+        _count(verified, page, sent, suspicious=suspicious)
+        return _judgement(verified, ledger, degraded and f"{degraded}; {model} answered", suspicious=suspicious)
+
+
+def _parsed(reply: Reply, marker: str) -> Answer:
+    if reply.stop_reason == "refusal":
+        raise ClaudeUnavailable(Trouble.REFUSED, f"{reply.model} refused, {reply.request_id}")
+    if reply.stop_reason != "end_turn":
+        raise ClaudeUnavailable(Trouble.TRUNCATED, f"{reply.model} stopped: {reply.stop_reason}, {reply.request_id}")
+    try:
+        return Answer.model_validate_json(reply.text.replace(marker, ""))
+    except ValidationError as exc:
+        reason = f"{reply.model}, {reply.request_id}: {exc.error_count()} errors, first {exc.errors()[0]['loc']}"
+        raise ClaudeUnavailable(Trouble.MALFORMED, reason) from exc
+
+
+def _suspects(answer: Answer, page: JudgedPage) -> bool:
+    fails = {rule.id for rule in page.rules if rule.outcome is Outcome.FAIL}
+    silent = not any(part.findings for part in answer.sections) and len(fails) >= _SILENT_FAILS
+    return silent or answer.page.suspicious_instructions_seen
+
+
+def _count(verified: Verified, page: JudgedPage, sent: SentPage, *, suspicious: bool) -> None:
+    for verdict, count in verified.verdicts.items():
+        FINDINGS.labels(verdict).inc(count)
+    verdicts = {verdict.value: count for verdict, count in verified.verdicts.items()}
+    fields = {"analysis_id": page.analysis_id, "sections": len(sent.sections), "suspicious": suspicious}
+    log.info("claude_answer_checked", verdicts=verdicts, **fields)
+
+
+def _judgement(verified: Verified, ledger: Ledger, degraded: str, *, suspicious: bool) -> Judgement:
+    kept = verified.proposed - verified.rejected
+    run = ledger.run(
+        proposed=verified.proposed,
+        verified=kept - verified.supported,
+        supported=verified.supported,
+        rejected=verified.rejected,
+    )
+    assert run is not None
+    return Judgement(
+        findings=verified.findings,
+        run=run,
+        prompt_version=prompts.PROMPT_VERSION,
+        merged=verified.merged,
+        section_summaries=verified.summaries,
+        section_types=verified.types,
+        strengths=verified.strengths,
+        warnings=(INJECTION,) if suspicious else (),
+        degraded_reason=degraded,
+    )
+
+
+def from_settings(settings: ClaudeSettings) -> ClaudeJudge | None:
+    """Return a judge, or None without a key. Takes about 1.5 s with one: the SDK's import."""
+    if not settings.enabled:
+        return None
+    from analyzer.claude import Claude  # noqa: PLC0415  # 1.5 s and 30 MB that an analyzer without a key never pays
+
+    return ClaudeJudge(settings, Claude(settings))

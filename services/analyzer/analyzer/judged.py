@@ -1,0 +1,53 @@
+"""What the rules hand to a model and what it hands back: the seam between measuring and judging."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from contracts.analyze import Preset
+from contracts.facts import PageFacts
+from contracts.geometry import ViewportName
+from contracts.result import AiRun, Finding, PageType, ResultSection, RuleResult
+
+
+@dataclass(frozen=True)
+class JudgedPage:
+    """A measured page. `images` holds encoded pictures (JPEG, PNG or WebP) by section id, as far as there are any."""
+
+    url: str
+    language: str
+    type: PageType
+    facts: Mapping[ViewportName, PageFacts]
+    sections: tuple[ResultSection, ...]
+    images: Mapping[str, bytes]
+    findings: tuple[Finding, ...]
+    rules: tuple[RuleResult, ...] = ()
+    tenant_id: str = ""
+    analysis_id: str = ""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A model's verified answer.
+
+    `merged` explains rule findings (finding id → text), `section_summaries` and `section_types` are by section id.
+    `degraded_reason` is empty when the preset's own model answered in full.
+    """
+
+    findings: tuple[Finding, ...]
+    run: AiRun
+    prompt_version: str = ""
+    merged: Mapping[str, str] = field(default_factory=dict)
+    section_summaries: Mapping[str, str] = field(default_factory=dict)
+    section_types: Mapping[str, str] = field(default_factory=dict)
+    strengths: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    degraded_reason: str = ""
+
+
+class Judge(Protocol):
+    """Asks a model about a page within `budget_ms`. Raises `ServiceError` when it cannot answer in time."""
+
+    async def __call__(self, page: JudgedPage, preset: Preset, budget_ms: int) -> Judgement:
+        """Judge one page."""
+        ...

@@ -1,0 +1,94 @@
+"""A page put through the rules: everything that needs no network and no model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from analyzer import findings, labels, strengths, view
+from analyzer.rules import engine
+from analyzer.rules.policy import Policy
+from analyzer.rules.registry import RULES
+from analyzer.rules.rule import Rule
+from analyzer.view import View
+from contracts.facts import PageFacts
+from contracts.geometry import ViewportName
+from contracts.render import Section
+from contracts.result import Asset, Finding, LiftFactor, Outcome, ResultSection, RuleResult
+
+_JUDGED = frozenset({Outcome.PASS, Outcome.WARN, Outcome.FAIL})
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the rules made of a page. `judged` are the factors for which at least one scored rule applied."""
+
+    views: Mapping[ViewportName, View]
+    sections: tuple[ResultSection, ...]
+    findings: tuple[Finding, ...]
+    rules: tuple[RuleResult, ...]
+    strengths: tuple[str, ...]
+    judged: frozenset[LiftFactor]
+
+
+def viewport_name(section: Section) -> ViewportName:
+    """Return which visitor a section was cut for."""
+    return ViewportName.MOBILE if section.viewport.mobile else ViewportName.DESKTOP
+
+
+def section_ids(sections: Sequence[Section]) -> list[str]:
+    """Return an id for each section that is its own in the document: a phone's section may share the desktop's hash."""
+    taken: set[str] = set()
+    ids = []
+    for section in sections:
+        base = f"{section.id}-m" if section.viewport.mobile else section.id
+        unique, number = base, 2
+        while unique in taken:
+            unique, number = f"{base}-{number}", number + 1
+        taken.add(unique)
+        ids.append(unique)
+    return ids
+
+
+def _sections(
+    sections: Sequence[Section], views: Mapping[ViewportName, View], keys: Mapping[str, str]
+) -> tuple[ResultSection, ...]:
+    return tuple(
+        ResultSection(
+            id=unique,
+            type=labels.label(section, views[viewport_name(section)]),
+            viewport=viewport_name(section),
+            box=section.box,
+            asset_key=keys.get(section.artifact, section.artifact),
+            heading=section.heading,
+            sampled=section.sampled or None,
+        )
+        for unique, section in zip(section_ids(sections), sections, strict=True)
+        if viewport_name(section) in views
+    )
+
+
+def _result(said: engine.Said, broken: frozenset[str], policy: Policy) -> RuleResult:
+    result = engine.result(said, policy)
+    return result.model_copy(update={"outcome": Outcome.ERROR}) if said.rule.id in broken else result
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """The render's pictures and sections, as the result names them."""
+
+    analysis_id: str
+    sections: tuple[Section, ...] = ()
+    assets: tuple[Asset, ...] = ()
+    keys: Mapping[str, str] | None = None
+
+
+def measure(
+    facts: Mapping[ViewportName, PageFacts], pixels: Pixels, policy: Policy, rules: Sequence[Rule] = RULES
+) -> Measured:
+    """Apply the rules to a page. CPU-bound: run it in a thread."""
+    views = view.build(facts)
+    sections = _sections(pixels.sections, views, pixels.keys or {})
+    said = engine.run(rules, views, policy)
+    found, broken = findings.build(said, policy, findings.Places(pixels.analysis_id, pixels.assets, sections))
+    results = tuple(_result(one, broken, policy) for one in said)
+    judged = {one.rule.factor for one in said if engine.worst_of(one).outcome in _JUDGED and not one.rule.indicative}
+    return Measured(views, sections, tuple(found), results, tuple(strengths.strengths(said)), frozenset(judged))

@@ -1,0 +1,64 @@
+"""Text from a page: made harmless before it is sent, comparable when it comes back, watched for instructions."""
+
+import re
+import unicodedata
+
+_SPACE = re.compile(r"\s+")
+_REDACTIONS = (
+    (re.compile(r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}"), "[email]"),
+    (re.compile(r"\b(?=\w{0,200}\d)(?=\w{0,200}[A-Za-z])[A-Za-z0-9_-]{32,}\b"), "[token]"),
+    (re.compile(r"\+?\d(?:[ .()/-]{0,3}\d){8,}"), "[number]"),
+)
+_SAME = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "‑": "-", "…": "..."})  # noqa: RUF001  # these are the characters that people type alike
+_CANARIES = re.compile(
+    r"(?i)\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:previous|prior|above|earlier|all|your|these)\b.{0,40}"
+    r"\b(?:instructions?|prompts?|rules?|directions?|messages?)\b"
+    r"|\bas an? (?:ai|llm|(?:ai )?assistant|(?:ai )?language model|ai model),? (?:you|please|i\b|do\b|must)"
+    r"|\bas an ai (?:language )?model\b"
+    r"|\b(?:system|developer) (?:prompt|message)\b"
+    r"|\byou are (?:now )?(?:an? )?(?:ai|chatgpt|claude|assistant|language model)\b"
+    r"|\b(?:give|assign|award|rate|score|set)\b.{0,30}\b(?:score|rating|page|site)\b.{0,20}\b(?:100|10/10|perfect|highest)\b"
+    r"|\b(?:report|say|state|answer)\b.{0,20}\bno (?:issues|problems|findings)\b"
+    r"|\bdo not (?:report|mention|flag|criticise|criticize)\b"
+    r"|\b(?:ignoriere|vergiss)\b.{0,40}\b(?:anweisungen|regeln)\b"
+    r"|\bignore[zr]?\b.{0,40}\b(?:instructions|instrucciones)\b"
+    r"|</?(?:system|assistant|tool_result|instructions?)>"
+)
+
+
+def clean(text: str, limit: int) -> str:
+    """Return `text` as a reader sees it (NFKC, no format or control characters, single spaces), at most `limit` long.
+
+    Format characters include zero-width, bidirectional and tag characters: they carry text that nobody sees.
+    """
+    # Normalising can only lengthen a text by a known factor; cutting first keeps a hostile page cheap.
+    wide = unicodedata.normalize("NFKC", text[: limit * 4])
+    seen = "".join(" " if char.isspace() else char for char in wide if char.isspace() or _printable(char))
+    return _SPACE.sub(" ", seen).strip()[:limit].rstrip()
+
+
+def _printable(char: str) -> bool:
+    return unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
+
+
+def redact(text: str) -> str:
+    """Replace e-mail addresses, long digit runs (phones, cards) and token-like runs."""
+    for pattern, mark in _REDACTIONS:
+        text = pattern.sub(mark, text)
+    return text
+
+
+def sendable(text: str, limit: int) -> str:
+    """Return what of a page's text may leave: clean, redacted, at most `limit` characters."""
+    # Redacted before the cut, so that no half of an address slips through at its end.
+    return redact(clean(text, limit * 2))[:limit]
+
+
+def comparable(text: str) -> str:
+    """Return a form in which two spellings of the same words are equal."""
+    return clean(text, len(text) + 1).translate(_SAME).casefold()
+
+
+def holds_instructions(text: str) -> bool:
+    """Say whether visible text seems to speak to a model instead of a visitor."""
+    return _CANARIES.search(clean(text, len(text) + 1)) is not None

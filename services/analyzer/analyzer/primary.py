@@ -1,0 +1,141 @@
+"""Which elements ask the visitor to act, and which of them is the page's main action.
+
+A candidate is a button, a submit input, or a link that looks like a button, visible and named, and no utility
+(menu, search, login, consent, social, carousel). The main action is the candidate with the highest score of verb,
+filled style, area and position; on a tie the higher one on the page.
+"""
+
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from analyzer import geometry, lexicon
+from contracts.facts import Element, Overlay, OverlayKind, PageFacts
+
+_PADDING_PX = 6
+_UTILITY_LANDMARKS = frozenset({"consent", "search", "dialog"})
+_CONTROL_ROLES = frozenset(
+    {"tab", "switch", "checkbox", "radio", "menuitem", "option", "combobox", "slider", "spinbutton", "searchbox"}
+)
+_SUBMITS = frozenset({"submit", "button", "image"})
+_SOCIAL = frozenset(
+    [
+        "facebook.com",
+        "x.com",
+        "twitter.com",
+        "instagram.com",
+        "linkedin.com",
+        "youtube.com",
+        "tiktok.com",
+        "pinterest.com",
+        "github.com",
+        "t.me",
+        "threads.net",
+        "mastodon.social",
+        "reddit.com",
+        "dribbble.com",
+        "behance.net",
+        "xing.com",
+        "vimeo.com",
+        "wa.me",
+        "snapchat.com",
+        "discord.gg",
+        "medium.com",
+    ]
+)
+_SOCIAL_NAMES = frozenset(host.split(".")[0] for host in _SOCIAL if len(host.split(".")[0]) > 2) | {"linked in"}  # noqa: PLR2004  # "x" and "t" are words
+_PAGES = frozenset({"«", "»", "‹", "›", "…"})  # noqa: RUF001  # the signs that pagination uses
+_BAR_PX = 110
+_LARGE_PX2 = 16_000
+_LONGEST_LABEL = 60
+
+
+def label(element: Element) -> str:
+    """Return what the visitor reads on an element, or its accessible name when it shows no text."""
+    return " ".join((element.text or element.name).split())
+
+
+def shaped(element: Element) -> bool:
+    """Say whether an element looks or is built like a button."""
+    if element.tag == "button" or element.role == "button":
+        return True
+    if element.tag == "input":
+        return element.field is not None and element.field.type in _SUBMITS
+    style = element.style
+    if element.tag != "a" or style is None:
+        return False
+    return (style.filled or style.border_px >= 1) and style.padding_px >= _PADDING_PX
+
+
+def social(element: Element) -> bool:
+    """Say whether an element leads to a social network."""
+    host = urlsplit_host(element.link.href) if element.link else ""
+    named = lexicon.plain(element.name or element.text)
+    return any(host == site or host.endswith("." + site) for site in _SOCIAL) or named in _SOCIAL_NAMES
+
+
+def urlsplit_host(href: str) -> str:
+    """Return the host of an address, or "" when it has none or cannot be read."""
+    try:
+        return (urlsplit(href).hostname or "").removeprefix("www.")
+    except ValueError:
+        return ""
+
+
+def _utility(element: Element, language: str) -> bool:
+    words = label(element)
+    if element.landmark in _UTILITY_LANDMARKS or element.role in _CONTROL_ROLES or social(element):
+        return True
+    if words.isdigit() or words in _PAGES or words.endswith("?") or len(words) > _LONGEST_LABEL:
+        return True  # pagination, accordion questions, clickable cards
+    if lexicon.equals("utility", words, language):
+        return True
+    acts = lexicon.mentions("strong", words, language)
+    return not acts and lexicon.mentions("utility", words, language)
+
+
+def _in_overlay(element: Element, overlays: Iterable[Overlay]) -> bool:
+    return not element.covered and any(
+        overlay.kind is not OverlayKind.BAR and geometry.contains(overlay.box, element.box) for overlay in overlays
+    )
+
+
+def candidates(facts: PageFacts, language: str) -> tuple[Element, ...]:
+    """Return the actions of a page in document order."""
+    return tuple(
+        element
+        for element in facts.elements
+        if element.visible
+        and shaped(element)
+        and label(element)
+        and not _utility(element, language)
+        and not _in_overlay(element, facts.overlays)
+    )
+
+
+def in_bar(element: Element) -> bool:
+    """Say whether an element belongs to the site's navigation rather than to the page's content."""
+    if element.landmark == "nav":
+        return True
+    docked = element.style is not None and element.style.position in {"fixed", "sticky"}
+    return element.box.y < _BAR_PX and (docked or element.landmark == "header")
+
+
+def score(element: Element, language: str) -> float:
+    """Rate how likely an element is the page's main action: verb, filled style, area, place."""
+    words = label(element)
+    filled = element.style is not None and element.style.filled
+    points = 3.0 if lexicon.mentions("strong", words, language) else 0.0
+    points += 2.0 if lexicon.mentions("verbs", words, language) else 0.0
+    points -= 1.0 if lexicon.equals("generic", words, language) else 0.0
+    points += 3.0 if filled else 0.0
+    points += 2.0 * min(geometry.area(element.box) / _LARGE_PX2, 1)
+    points += 3.0 if element.first_screen >= 0.5 else 0.0  # noqa: PLR2004  # half of it: rule cta.above_fold
+    points -= 2.0 if in_bar(element) else 0.0
+    points -= 3.0 if element.landmark in {"footer", "aside"} else 0.0
+    return points
+
+
+def choose(actions: Iterable[Element], language: str) -> Element | None:
+    """Return the main action, or None when there is no candidate."""
+    ranked = sorted(actions, key=lambda element: (-score(element, language), element.box.y, element.box.x))
+    return ranked[0] if ranked else None

@@ -1,0 +1,1 @@
+"""Versioned deterministic rules: data beside small pure functions."""

@@ -1,0 +1,1 @@
+"""What a finding says: one function for each rule, in the voice of a consultant."""

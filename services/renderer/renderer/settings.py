@@ -1,0 +1,39 @@
+"""What the renderer reads from its environment. A field's name in capitals is the variable."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from runtime.settings import Settings
+
+
+def _default_slots() -> int:
+    # Two pages a core fill a core: measured, more only adds latency (docs/benchmarks.md).
+    return 2 * (len(os.sched_getaffinity(0)) or 1)
+
+
+class RendererSettings(Settings):
+    """Settings of the renderer. Times are in seconds, memory in megabytes."""
+
+    host: str = "127.0.0.1"
+    port: int = 9000
+    chromium_path: Path | None = Field(None, description="the browser's binary; unset: Debian's, then Playwright's own")
+    egress_allow_private: str = Field("", description="host:port,… that may be opened although private; logged")
+
+    renderer_slots: int = Field(default_factory=_default_slots, ge=1, le=64, description="browsers; two per core")
+    renderer_queue: int = Field(16, ge=0, le=10_000, description="jobs that may wait for a browser")
+    renderer_wait_s: float = Field(15, gt=0, description="longest wait for a browser before renderer_busy")
+    renderer_recycle_uses: int = Field(50, ge=1, description="jobs after which a browser is replaced")
+    renderer_recycle_mb: int = Field(1_500, ge=100, description="resident memory after which a browser is replaced")
+    renderer_start_s: float = Field(20, gt=0, description="longest start of a browser")
+    renderer_drain_s: float = Field(25, ge=0, description="time that running jobs get when the service stops")
+    renderer_sandbox: Literal["on", "off"] = Field("on", description="off: Chromium without its sandbox; logged")
+    renderer_uid: int = Field(10_001, ge=1, description="user that Chromium runs as when the renderer is root")
+    renderer_scratch: Path = Field(
+        default_factory=lambda: Path(tempfile.gettempdir()), description="where browsers keep their profiles"
+    )
+    renderer_upload_origins: str = Field("", description="origins that artifacts may be PUT to, comma separated")
+    log_level: str = "INFO"

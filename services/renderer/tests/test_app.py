@@ -1,0 +1,116 @@
+import base64
+import json
+import socket
+
+import httpx2
+import pytest
+
+from contracts.facts import PageFacts
+from contracts.render import RenderResult
+from tests.fixtures.site import Site
+
+from .conftest import Live, problem
+
+SHOT = {"kind": "screenshot", "name": "shot"}
+FACTS = {"kind": "facts", "name": "facts"}
+
+
+def test_one_picture_is_the_answer_itself(live: Live, site: Site) -> None:
+    answer = live.shot(site.url("/redirects?n=1"), format="jpeg", viewport={"width": 1920, "height": 1080})
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert answer.headers["x-final-url"] == site.url("/static")
+    assert answer.headers["x-http-status"] == "200"
+    assert answer.headers["x-warnings"] == ""
+    assert answer.content.startswith(b"\xff\xd8")
+
+
+def test_one_set_of_facts_is_the_answer_itself(live: Live, site: Site) -> None:
+    answer = live.post({"url": site.url("/static"), "outputs": [FACTS]})
+    assert answer.headers["content-type"] == "application/json"
+    assert PageFacts.model_validate_json(answer.content).url == site.url("/static")
+
+
+def test_several_come_inline(live: Live, site: Site) -> None:
+    answer = live.post({"url": site.url("/static"), "outputs": [SHOT, FACTS], "job_id": "job_1"})
+    result = RenderResult.model_validate_json(answer.content)
+    assert result.job_id == "job_1"
+    assert result.pool is not None
+    assert result.pool.slots == 2
+    assert result.captured_at.endswith("+00:00")
+    shot = result.artifacts["shot"].data
+    assert shot is not None
+    assert base64.b64decode(shot).startswith(b"\xff\xd8")
+
+
+def test_sections_are_never_bare_bytes(live: Live, site: Site) -> None:
+    answer = live.post({"url": site.url("/static"), "outputs": [{**SHOT, "area": "sections"}]})
+    result = RenderResult.model_validate_json(answer.content)
+    assert set(result.artifacts) == {f"shot.{n}" for n in range(1, len(result.artifacts) + 1)}
+    assert [section.artifact for section in result.sections] == list(result.artifacts)
+
+
+def test_what_has_a_slot_is_put_there(live: Live, site: Site) -> None:
+    slots = {name: {"url": site.url(f"/put/{name}"), "headers": {"x-tag": "1"}} for name in ("shot", "parts.1")}
+    parts = {"kind": "screenshot", "name": "parts", "area": "sections"}
+    body = {"url": site.url("/static"), "outputs": [SHOT, parts, FACTS], "uploads": slots}
+    result = RenderResult.model_validate_json(live.post(body).content)
+    assert result.artifacts["shot"].data is None
+    assert result.artifacts["parts.1"].data is None
+    assert result.artifacts["parts.2"].data is not None
+    assert result.artifacts["facts"].data is not None
+    assert len(site.uploads["/put/shot"]) == result.artifacts["shot"].bytes
+    assert site.uploads["/put/parts.1"].startswith(b"\xff\xd8")
+    assert result.timings.upload_ms > 0
+
+
+def test_one_picture_with_a_slot_is_a_result(live: Live, site: Site) -> None:
+    slots = {"shot": {"url": site.url("/put/alone")}}
+    answer = live.post({"url": site.url("/static"), "outputs": [SHOT], "uploads": slots})
+    assert answer.json()["artifacts"]["shot"]["data"] is None
+    assert site.uploads["/put/alone"]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"outputs": [SHOT, {**FACTS, "name": "shot"}]}, "outputs.1.name"),
+        ({"uploads": {"other": {"url": "http://127.0.0.1/x"}}}, "uploads.other"),
+        ({"uploads": {"shot": {"url": "http://elsewhere.test/x"}}}, "uploads.shot"),
+        ({"outputs": [{**SHOT, "quality": 0}]}, "outputs.0.screenshot.quality"),
+        ({"outputs": []}, "outputs"),
+        ({"budget_ms": 10}, "budget_ms"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_what_cannot_be_used_is_named(live: Live, site: Site, change: dict[str, object], field: str) -> None:
+    answer = live.post({"url": site.url("/static"), "outputs": [SHOT], **change})
+    assert problem(answer) == "invalid_request"
+    assert json.loads(answer.content)["errors"][0]["field"] == field
+
+
+def test_a_store_that_refuses_is_named(live: Live, site: Site) -> None:
+    slots = {"shot": {"url": site.url("/put/shot"), "headers": {"x-refuse": "1"}}}
+    body = {"url": site.url("/static"), "outputs": [SHOT], "uploads": slots}
+    assert problem(live.post(body)) == "storage_failed"
+
+
+def test_a_caller_that_leaves_frees_its_browser(live: Live, site: Site) -> None:
+    body = json.dumps({"url": site.url("/slow"), "outputs": [SHOT], "budget_ms": 60_000}).encode()
+    head = f"POST /render HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    site.dropped.clear()
+    port = httpx2.URL(live.base).port
+    with socket.create_connection(("127.0.0.1", port or 0)) as caller:
+        caller.sendall(head.encode() + body)
+        while live.pressure().free == 2:
+            pass
+    assert site.dropped.wait(20), "the page is still being loaded for nobody"
+    assert live.shot(site.url("/static")).status_code == 200
+
+
+def test_health_and_metrics(live: Live, site: Site) -> None:
+    live.shot(site.url("/static"))
+    assert httpx2.get(f"{live.base}/livez", trust_env=False).status_code == 200
+    assert httpx2.get(f"{live.base}/readyz", trust_env=False).status_code == 200
+    metrics = httpx2.get(f"{live.base}/metrics", trust_env=False).text
+    assert 'cro_renderer_slots{state="idle"}' in metrics
+    assert "cro_renderer_job_seconds_count" in metrics

@@ -1,0 +1,151 @@
+"""The pool with real browsers: their sandbox, their user, their deaths, and what they leave behind."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx2
+import psutil
+import pytest
+
+from renderer import processes
+from tests.fixtures.site import Site
+
+from .conftest import Live, problem, run, settings_for
+
+
+@pytest.fixture
+def single(site: Site, scratch: Path) -> Iterator[Live]:
+    """A renderer with one browser, so that a test knows which one serves."""
+    folder = scratch / "single"
+    folder.mkdir(exist_ok=True)
+    renderer = run(settings_for(site, folder, renderer_slots=1, renderer_recycle_uses=10))
+    yield renderer
+    renderer.stop()
+
+
+def in_background(work: Callable[[], httpx2.Response]) -> Callable[[], httpx2.Response]:
+    """Run a request in a thread; the returned function waits for its answer."""
+    answers: list[httpx2.Response] = []
+    thread = threading.Thread(target=lambda: answers.append(work()))
+    thread.start()
+
+    def answer() -> httpx2.Response:
+        thread.join(60)
+        return answers[0]
+
+    return answer
+
+
+def until_busy(live: Live, site: Site, path: str) -> None:
+    """Wait until the page has been asked for."""
+    while path not in site.hits:
+        assert live.pressure().slots <= 1
+
+
+def test_pages_run_behind_a_seccomp_filter(live: Live, site: Site) -> None:
+    live.shot(site.url("/static"))
+    for pid in live.pids():
+        while (bare := processes.unconfined(pid)) is None:
+            pass  # its next page is being opened
+        assert bare == []
+
+
+def test_page_processes_live_in_namespaces_of_their_own(live: Live) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root may look into another user's namespaces")
+    pid = live.pids()[0]
+    pages = [
+        member for member in processes.group(pid) if "--type=renderer" in " ".join(psutil.Process(member).cmdline())
+    ]
+    assert pages
+    for kind in ("user", "net", "pid"):
+        ours = Path(f"/proc/self/ns/{kind}").readlink()
+        assert all(Path(f"/proc/{page}/ns/{kind}").readlink() != ours for page in pages), kind
+
+
+def test_started_by_root_chromium_runs_as_nobody_in_particular(live: Live) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("NOT TESTED: the tests do not run as root, so there is no privilege to drop")
+    for leader in live.pids():
+        for pid in processes.group(leader):
+            assert processes.user(pid) == 10_001
+            assert not Path(f"/proc/{pid}/environ").read_bytes().count(b"SLOT_")
+
+
+def test_nothing_of_our_environment_reaches_the_browser(live: Live) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root may read another process's environment")
+    for pid in live.pids():
+        names = {entry.split(b"=")[0] for entry in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0") if entry}
+        assert names <= {b"PATH", b"LANG", b"HOME", b"TMPDIR", b"PWD", b"OLDPWD", b"_", b"SHLVL", b"CHROME_WRAPPER"}
+
+
+def test_what_weakens_the_browser_is_not_on_its_command_line(live: Live) -> None:
+    for pid in live.pids():
+        line = psutil.Process(pid).cmdline()
+        assert "--proxy-bypass-list=<-loopback>" in line
+        assert "--disable-quic" in line
+        for flag in (
+            "--no-sandbox",
+            "--disable-popup-blocking",
+            "--disable-ipc-flooding-protection",
+            "--disable-web-security",
+        ):
+            assert flag not in line
+
+
+def test_a_page_cannot_reach_the_debugging_port(live: Live, site: Site) -> None:
+    ports = [
+        path.read_text().split()[0] for path in live.scratch.glob("cro-renderer-*/slot-*/profile/DevToolsActivePort")
+    ]
+    assert ports
+    for port in ports:
+        assert problem(live.shot(f"http://127.0.0.1:{port}/json/version")) == "url_forbidden"
+        assert problem(live.shot(site.url(f"/redirect?to=http://127.0.0.1:{port}/json/version"))) == "url_forbidden"
+
+
+def test_a_browser_killed_in_the_middle_of_a_job(single: Live, site: Site) -> None:
+    victim = single.pids()[0]
+    answer = in_background(lambda: single.shot(site.url("/never?killed")))
+    until_busy(single, site, "/never?killed")
+    os.kill(victim, signal.SIGKILL)
+    assert problem(answer()) == "browser_failed"
+    assert single.shot(site.url("/static")).status_code == 200
+    assert victim not in single.pids()
+    assert not psutil.pid_exists(victim)
+
+
+def test_a_browser_that_is_stopped_is_killed_at_the_deadline(single: Live, site: Site) -> None:
+    victim = single.pids()[0]
+    answer = in_background(lambda: single.shot(site.url("/never?stopped"), budget_ms=3_000))
+    until_busy(single, site, "/never?stopped")
+    os.kill(victim, signal.SIGSTOP)
+    assert problem(answer()) in {"target_timeout", "deadline_exceeded"}
+    assert single.shot(site.url("/static")).status_code == 200
+    assert victim not in single.pids()
+
+
+def test_a_browser_stopped_while_idle_costs_one_job(single: Live, site: Site) -> None:
+    victim = single.pids()[0]
+    os.kill(victim, signal.SIGSTOP)
+    assert problem(single.shot(site.url("/static"), budget_ms=2_000)) in {"target_timeout", "deadline_exceeded"}
+    assert single.shot(site.url("/static")).status_code == 200
+    assert not psutil.pid_exists(victim)
+
+
+def test_browsers_are_recycled_and_nothing_is_left(site: Site, scratch: Path) -> None:
+    folder = scratch / "leak"
+    folder.mkdir()
+    renderer = run(settings_for(site, folder, renderer_slots=2, renderer_recycle_uses=8))
+    seen = set(renderer.pids())
+    for _ in range(30):
+        assert renderer.shot(site.url("/static")).status_code == 200
+        seen |= set(renderer.pids())
+    assert len(seen) > 3, "no browser was replaced"
+    assert renderer.pressure().slots >= 2
+    renderer.stop()
+    assert not [pid for pid in seen if any(processes.group(pid))]
+    assert list(folder.iterdir()) == []

@@ -1,0 +1,103 @@
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from contracts.errors import ErrorCode
+from renderer import launcher
+from renderer.browser import Listener, Traffic, start
+from renderer.launcher import Launcher
+from renderer.settings import RendererSettings
+from runtime.errors import ServiceError
+
+
+class Nowhere:
+    """A way out that leads nowhere."""
+
+    port = 9
+
+    def __init__(self, closed: list[bool]) -> None:
+        self._closed = closed
+
+    def begin(self, job_id: str) -> Traffic:
+        raise AssertionError(job_id)
+
+    async def aclose(self) -> None:
+        self._closed.append(True)
+
+
+def refusal(settings: RendererSettings) -> ServiceError:
+    async def test() -> None:
+        async with Launcher(settings):
+            pass
+
+    with pytest.raises(ServiceError) as caught:
+        asyncio.run(test())
+    return caught.value
+
+
+def test_no_browser_anywhere_names_the_remedy(monkeypatch: pytest.MonkeyPatch, scratch: Path) -> None:
+    monkeypatch.setattr(launcher, "_DEBIAN", ())
+    monkeypatch.setattr(launcher, "_downloads", lambda _full: iter(()))
+    error = refusal(RendererSettings(renderer_scratch=scratch))
+    assert error.code is ErrorCode.UNAVAILABLE
+    assert "Install Debian's chromium-headless-shell" in error.detail
+    assert "CHROMIUM_PATH" in error.detail
+
+
+def test_playwrights_own_download_is_the_last_resort(tmp_path: Path) -> None:
+    full = tmp_path / "chromium-1200" / "chrome-linux" / "chrome"
+    old, new = (
+        tmp_path / f"chromium_headless_shell-{build}" / "chrome-linux" / "headless_shell" for build in (1100, 1200)
+    )
+    for path in (full, old, new):
+        path.parent.mkdir(parents=True)
+        path.touch()
+    assert list(launcher._downloads(full)) == [new, old, full]
+
+
+def test_a_setting_that_undoes_the_proxy_is_refused(monkeypatch: pytest.MonkeyPatch, scratch: Path) -> None:
+    monkeypatch.setenv("PLAYWRIGHT_DISABLE_FORCED_CHROMIUM_PROXIED_LOOPBACK", "1")
+    assert "Unset PLAYWRIGHT_DISABLE_FORCED" in refusal(RendererSettings(renderer_scratch=scratch)).detail
+
+
+def test_a_folder_that_chromiums_user_may_not_enter_is_named(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("NOT TESTED: only root changes the user")
+    hidden = tmp_path / "hidden"
+    hidden.mkdir(mode=0o700)
+    error = refusal(RendererSettings(renderer_scratch=hidden))
+    assert str(hidden) in error.detail
+    assert "10001" in error.detail
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("FATAL: No usable sandbox! If you are running on Ubuntu 23.10+", "RENDERER_SANDBOX=off"),
+        ("error while loading shared libraries: libnss3.so: cannot open shared object", "libnss3.so"),
+        ("Timeout 20000ms exceeded", "did not start"),
+    ],
+)
+def test_failed_launches_say_what_to_do(text: str, part: str) -> None:
+    error = launcher._launch_failure(text, Path("/usr/lib/chromium/chromium-headless-shell"))
+    assert part in error.detail
+    assert text in error.reason
+
+
+def test_a_pages_process_without_a_filter_is_refused(scratch: Path) -> None:
+    async def test() -> None:
+        # Chromium really runs without its sandbox here; nobody has allowed that.
+        settings = RendererSettings(renderer_scratch=scratch, renderer_sandbox="off")
+        async with Launcher(settings) as started:
+            await start(started, listener, sandboxed=True)
+
+    closed: list[bool] = []
+
+    async def listener() -> Listener:
+        return Nowhere(closed)
+
+    with pytest.raises(ServiceError, match="RENDERER_SANDBOX"):
+        asyncio.run(test())
+    assert closed

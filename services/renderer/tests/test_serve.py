@@ -1,0 +1,96 @@
+"""`python -m renderer` as an operator meets it."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.fixtures.site import Site
+
+
+@contextmanager
+def serving(site: Site, scratch: Path, **more: str) -> Iterator[subprocess.Popen[str]]:
+    environment = {
+        **os.environ,
+        "PORT": "0",
+        "RENDERER_SLOTS": "1",
+        "RENDERER_SCRATCH": str(scratch),
+        "EGRESS_ALLOW_PRIVATE": site.host,
+        **more,
+    }
+    command = [sys.executable, "-m", "renderer"]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as server:
+        try:
+            yield server
+        finally:
+            if server.poll() is None:
+                server.kill()
+
+
+def own(scratch: Path, name: str) -> Path:
+    folder = scratch / name
+    folder.mkdir()
+    return folder
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_says_one_line_and_stops_cleanly(site: Site, scratch: Path, number: signal.Signals) -> None:
+    folder = own(scratch, number.name)
+    with serving(site, folder) as server:
+        assert server.stdout
+        line = server.stdout.readline()
+        assert line.startswith("renderer ready on http://127.0.0.1:")
+        base = line.split()[-1]
+        body = {"url": site.url("/static"), "outputs": [{"kind": "screenshot"}]}
+        assert httpx2.post(f"{base}/render", json=body, trust_env=False, timeout=60).status_code == 200
+        server.send_signal(number)
+        rest, log = server.communicate(timeout=60)
+    assert rest == ""
+    assert server.returncode == 0, log
+    assert "private_hosts_allowed" in log
+    assert list(folder.iterdir()) == []
+
+
+def test_without_a_browser_it_says_what_to_install(site: Site, scratch: Path) -> None:
+    with serving(site, own(scratch, "none"), CHROMIUM_PATH="/nonexistent/chromium") as server:
+        out, log = server.communicate(timeout=60)
+    assert server.returncode == 1
+    assert out == ""
+    last = log.strip().splitlines()[-1]
+    assert last.startswith("CHROMIUM_PATH names no program: /nonexistent/chromium.")
+    assert "chromium-headless-shell" in last
+
+
+def test_switching_the_sandbox_off_is_logged(site: Site, scratch: Path) -> None:
+    with serving(site, own(scratch, "off"), RENDERER_SANDBOX="off") as server:
+        assert server.stdout
+        assert server.stdout.readline().startswith("renderer ready")
+        server.terminate()
+        _, log = server.communicate(timeout=60)
+    assert "sandbox_off" in log
+
+
+def test_what_a_killed_renderer_left_is_swept_by_the_next(site: Site, scratch: Path) -> None:
+    folder = own(scratch, "swept")
+    with serving(site, folder) as server:
+        assert server.stdout
+        server.stdout.readline()
+        server.kill()
+        server.wait(30)
+    left = list(folder.iterdir())
+    assert left
+    with serving(site, folder) as server:
+        assert server.stdout
+        server.stdout.readline()
+        assert not [path for path in left if path.exists()]
+        server.terminate()
+        server.communicate(timeout=60)
+    assert list(folder.iterdir()) == []

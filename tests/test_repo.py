@@ -1,0 +1,104 @@
+"""The repository's own rules: sizes, names, documents that must not go stale."""
+
+import ast
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from contracts.errors import ErrorCode
+
+ROOT = Path(__file__).parents[1]
+MAX_MODULE_LINES = 500
+MAX_FUNCTION_LINES = 50
+BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "core", "lib", "manager", "misc"}
+
+
+def tracked(*patterns: str) -> list[Path]:
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [ROOT / line for line in listed.splitlines() if (ROOT / line).is_file()]
+
+
+def product_modules() -> list[Path]:
+    return [path for path in tracked("packages/*.py", "services/*.py") if "tests" not in path.parts]
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def test_modules_are_short() -> None:
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in tracked("*.py")}
+    assert lengths, "no Python files found: the check would check nothing"
+    assert {path: lines for path, lines in lengths.items() if lines > MAX_MODULE_LINES} == {}
+
+
+def test_functions_are_short() -> None:
+    long = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+        for path in product_modules()
+        for node in functions(path)
+        if (node.end_lineno or 0) - node.lineno >= MAX_FUNCTION_LINES
+    ]
+    assert long == []
+
+
+def test_no_module_is_called_after_nothing() -> None:
+    named = {part for path in tracked("*.py") for part in (path.stem, *path.relative_to(ROOT).parts[:-1])}
+    assert named & BANNED_NAMES == set()
+
+
+@pytest.mark.parametrize("code", ErrorCode)
+def test_every_error_code_is_documented(code: ErrorCode) -> None:
+    row = f'<a id="{code.value}"></a>`{code.value}` | {code.status} | {code.fault.value} |'
+    assert row in (ROOT / "docs/errors.md").read_text(encoding="utf-8")
+
+
+def test_decision_records_are_numbered_and_whole() -> None:
+    records = sorted(path for path in (ROOT / "docs/adr").glob("[0-9]*.md"))
+    assert [int(path.name[:4]) for path in records] == list(range(1, len(records) + 1))
+    headings = {"Context", "Decision", "Consequences", "Alternatives", "Enforced by"}
+    for path in records:
+        assert headings <= set(re.findall(r"^## (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)), path.name
+
+
+def test_locks_name_no_host() -> None:
+    for name in ("requirements.txt", "requirements-dev.txt", ".make/uv.txt"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert "--hash=sha256:" in text
+        assert "://" not in text
+
+
+def test_locks_cover_every_direct_dependency() -> None:
+    locked = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    names = {line.split("==")[0] for line in locked.splitlines() if "==" in line}
+    for project in tracked("packages/*/pyproject.toml", "services/*/pyproject.toml"):
+        wanted = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["dependencies"]
+        wanted = {re.split(r"[\[<>=]", one)[0].lower().replace("_", "-") for one in wanted}
+        assert {one for one in wanted if not one.startswith("cro-")} <= names, project
+
+
+def test_changelog_leads_with_unreleased_or_the_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    first = re.search(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert first is not None
+    assert first.group(1) == "Unreleased" or first.group(1).startswith(version)
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for document in tracked("*.md"):
+        for target in re.findall(r"\]\(([^)#\s]+)", document.read_text(encoding="utf-8")):
+            if "://" not in target:
+                assert (document.parent / target).exists(), f"{document.relative_to(ROOT)} → {target}"
+
+
+def test_make_targets_that_scripts_rely_on_are_listed() -> None:
+    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for target in ("run", "serve", "renderer", "setup", "test", "lint", "type", "check", "bench"):
+        assert f"make {target} " in listed
