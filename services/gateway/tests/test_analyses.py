@@ -101,7 +101,7 @@ async def test_a_bad_field_is_named(platform: Platform, body: dict[str, object],
     ("url", "code"),
     [
         ("not a url", "url_invalid"),
-        ("ftp://shop.test/", "url_invalid"),
+        ("ftp://shop.test/", "url_forbidden"),
         ("http://127.0.0.1/", "url_forbidden"),
         ("http://localhost/", "url_forbidden"),
         ("http://169.254.169.254/latest/meta-data/", "url_forbidden"),
