@@ -6,6 +6,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from pydantic import Field
 
 from runtime.settings import Settings
 
@@ -13,8 +14,8 @@ from runtime.settings import Settings
 class TelemetrySettings(Settings):
     """Where errors and traces go. Both are off by default."""
 
-    sentry_dsn: str = ""
-    otel_exporter_otlp_endpoint: str = ""
+    sentry_dsn: str = Field("", description="where errors are reported; empty: nowhere")
+    otel_exporter_otlp_endpoint: str = Field("", description="collector of traces (OTLP over HTTP); empty: none")
 
 
 def configure(service: str, release: str) -> None:

@@ -17,7 +17,7 @@ def default_data() -> Path:
 class StandaloneSettings(Settings):
     """Settings of the one-process profile; each field is the environment variable of the same name in capitals."""
 
-    host: str = "127.0.0.1"
+    host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65_535, description="0 takes a free one")
     log_level: str = Field("INFO", description="of `cro serve`; `cro analyze` shows warnings unless asked with -v")
     cro_data: Path = Field(default_factory=default_data, description="database, pictures and keys of `cro serve`")

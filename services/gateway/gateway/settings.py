@@ -10,9 +10,9 @@ from runtime.settings import Settings
 class GatewaySettings(Settings):
     """Settings of the API and the worker; each field is the environment variable of the same name in capitals."""
 
-    host: str = "127.0.0.1"
+    host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65_535, description="0 takes a free one")
-    log_level: str = "INFO"
+    log_level: str = Field("INFO", description="least severe event that is logged")
     metrics_port: int = Field(0, ge=0, le=65_535, description="where the worker shows its metrics; 0: nowhere")
 
     database_url: str = Field(
@@ -24,10 +24,10 @@ class GatewaySettings(Settings):
     )
     blobs_secret: str = Field("", description="signs blob URLs; missing: made once and kept in the blob folder")
 
-    renderer_url: str = "http://127.0.0.1:9000"
-    analyzer_url: str = "http://127.0.0.1:9100"
-    render_budget_seconds: int = Field(60, ge=5, le=115)
-    analyze_budget_seconds: int = Field(120, ge=5, le=175)
+    renderer_url: str = Field("http://127.0.0.1:9000", description="where the worker finds the renderer")
+    analyzer_url: str = Field("http://127.0.0.1:9100", description="where the worker finds the analyzer")
+    render_budget_seconds: int = Field(60, ge=5, le=115, description="longest render")
+    analyze_budget_seconds: int = Field(120, ge=5, le=175, description="longest analysis of a render")
 
     worker_concurrency: int = Field(4, ge=1, le=200, description="jobs in progress in one worker")
     lease_seconds: float = Field(30, ge=1, le=600, description="silence after which a worker counts as dead")
@@ -35,7 +35,9 @@ class GatewaySettings(Settings):
     drain_seconds: float = Field(25, ge=0, le=600, description="time to finish on SIGTERM before jobs are given back")
     max_attempts: int = Field(3, ge=1, le=20, description="failures that may be retried before a job is dead")
     max_crashes: int = Field(2, ge=1, le=1_000, description="workers that a job may take down before it is dead")
-    retry_base_seconds: float = Field(2, ge=0, le=60)
+    retry_base_seconds: float = Field(
+        2, ge=0, le=60, description="first retry comes within this, each later one within twice as much"
+    )
 
     egress_allow_private: str = Field("", description="private hosts that may be opened: 127.0.0.1:8000,shop.test")
 

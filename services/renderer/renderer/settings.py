@@ -18,8 +18,8 @@ def _default_slots() -> int:
 class RendererSettings(Settings):
     """Settings of the renderer. Times are in seconds, memory in megabytes."""
 
-    host: str = "127.0.0.1"
-    port: int = 9000
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(9000, ge=0, le=65_535, description="0 takes a free one")
     chromium_path: Path | None = Field(None, description="the browser's binary; unset: Debian's, then Playwright's own")
     egress_allow_private: str = Field("", description="host:port,… that may be opened although private; logged")
 
@@ -36,4 +36,4 @@ class RendererSettings(Settings):
         default_factory=lambda: Path(tempfile.gettempdir()), description="where browsers keep their profiles"
     )
     renderer_upload_origins: str = Field("", description="origins that artifacts may be PUT to, comma separated")
-    log_level: str = "INFO"
+    log_level: str = Field("INFO", description="least severe event that is logged")

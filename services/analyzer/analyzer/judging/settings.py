@@ -25,11 +25,13 @@ def _private(url: str) -> str:
 class ClaudeSettings(Settings):
     """Claude's key, address, models and limits."""
 
-    anthropic_api_key: SecretStr = SecretStr("")
-    anthropic_base_url: Annotated[str, AfterValidator(_private)] = "https://api.anthropic.com"
-    claude_model_fast: str = "claude-haiku-5-5"
-    claude_model_standard: str = "claude-sonnet-5-5"
-    claude_model_deep: str = "claude-opus-5-5"
+    anthropic_api_key: SecretStr = Field(SecretStr(""), description="with a key, Claude judges what rules cannot")
+    anthropic_base_url: Annotated[str, AfterValidator(_private)] = Field(
+        "https://api.anthropic.com", description="https, or http on loopback"
+    )
+    claude_model_fast: str = Field("claude-haiku-5-5", description="model of the preset `fast`")
+    claude_model_standard: str = Field("claude-sonnet-5-5", description="model of the preset `standard`")
+    claude_model_deep: str = Field("claude-opus-5-5", description="model of the preset `deep`")
     claude_effort: Literal["", "low", "medium", "high", "xhigh", "max"] = Field(
         "", description="empty: each model's own default"
     )
