@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from runtime import logging
 from tests.bench import captures, claim, memory, render
 
 
@@ -36,11 +37,12 @@ def main() -> None:
         "captures-2": lambda: asyncio.run(captures.compare(2, repeats=3, requests=40)),
         "captures-4": lambda: asyncio.run(captures.compare(4, repeats=3, requests=40)),
         "render": lambda: asyncio.run(render.profile(20)),
-        "claim": lambda: asyncio.run(claim.report()),
+        "claim": claim.report,
         "analyze": lambda: memory.analyze_peak("agency"),
         "leak": lambda: asyncio.run(memory.leak(200)),
     }
     arguments.add_argument("part", nargs="*", choices=[[], *parts], help="only these measurements")
+    logging.configure("bench", "WARNING")
     chosen = arguments.parse_args().part or list(parts)
     print("\n".join(_machine()))
     for name in chosen:

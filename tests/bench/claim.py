@@ -115,24 +115,25 @@ async def wake_ups(db: Database, folder: Path) -> list[float]:
     return taken
 
 
-async def measure(name: str, full_url: str, empty_url: str, rows: int) -> None:
+async def measure(name: str, full_url: str, empty_url: str, rows: int) -> list[str]:
     db = Database(full_url)
     await fill(db, rows)
     async with db.read() as connection:
         queued = (await connection.execute(select(func.count()).select_from(jobs))).scalar_one()
-    show(name, f"claim, {queued:,} queued", await claims(db))
-    show(name, f"enqueue, {queued:,} queued", await enqueues(db))
+    lines = [row(name, f"claim, {queued:,} queued", await claims(db))]
+    lines.append(row(name, f"enqueue, {queued:,} queued", await enqueues(db)))
     await db.aclose()
     db = Database(empty_url)
     with tempfile.TemporaryDirectory() as folder:
-        show(name, "enqueue to claim, idle", await wake_ups(db, Path(folder)))
+        lines.append(row(name, "enqueue to claim, idle", await wake_ups(db, Path(folder))))
     await db.aclose()
+    return lines
 
 
-def show(database: str, what: str, taken: list[float]) -> None:
-    """Print one line of the table, in milliseconds."""
+def row(database: str, what: str, taken: list[float]) -> str:
+    """Return one line of the table, in milliseconds."""
     cuts = statistics.quantiles(taken, n=100)
-    print(f"{database:<10} {what:<28} {cuts[49]:>8.2f} {cuts[94]:>8.2f} {cuts[98]:>8.2f}", flush=True)
+    return f"| {database} | {what} | {cuts[49]:.2f} | {cuts[94]:.2f} | {cuts[98]:.2f} |"
 
 
 @contextmanager
@@ -147,15 +148,19 @@ def databases() -> Iterator[dict[str, tuple[str, str]]]:
         yield urls
 
 
+def report(rows: int = 100_000) -> list[str]:
+    """Measure both databases and return the lines of a table."""
+    head = ["### The queue (ms)", "", "| database | what | p50 | p95 | p99 |", "|---|---|---|---|---|"]
+    with databases() as urls:
+        lines = [line for name, (full, empty) in urls.items() for line in asyncio.run(measure(name, full, empty, rows))]
+    return [*head, *lines, ""]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
-    rows = parser.parse_args().rows
     logging.configure("bench", "WARNING")
-    print(f"{'database':<10} {'what':<28} {'p50 ms':>8} {'p95 ms':>8} {'p99 ms':>8}")
-    with databases() as urls:
-        for name, (full, empty) in urls.items():
-            asyncio.run(measure(name, full, empty, rows))
+    print("\n".join(report(parser.parse_args().rows)))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """`cro analyze` and the servers as scripts rely on them: exit codes, files, one clear line."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
@@ -19,6 +19,14 @@ from tests.fixtures.site import Site
 
 def cro(*arguments: str, env: dict[str, str], cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run([CRO, *arguments], env=env, cwd=cwd, capture_output=True, text=True, timeout=170, check=False)
+
+
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """A temporary folder that an unprivileged browser can reach: pytest's own are closed to other users."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 def test_one_page(site: Site, tmp_path: Path) -> None:
@@ -93,10 +101,7 @@ def test_serve_refuses_a_port_in_use(site: Site, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
-def test_serve_stops_cleanly(sign: signal.Signals, tmp_path: Path) -> None:
-    scratch = tmp_path / "tmp"
-    scratch.mkdir()
-    scratch.chmod(0o777)
+def test_serve_stops_cleanly(sign: signal.Signals, tmp_path: Path, scratch: Path) -> None:
     env = environment(CRO_DATA=str(tmp_path / "data"), TMPDIR=str(scratch), RENDERER_SLOTS="1")
     process, base = start([CRO, "serve", "--port", "0"], env)
     assert httpx2.get(f"{base}/readyz", trust_env=False).status_code == 200
@@ -119,14 +124,10 @@ def test_renderer_answers_with_the_bytes(site: Site) -> None:
     assert stop(process) == 0
 
 
-def test_analyze_leaves_nothing_behind(site: Site, tmp_path: Path) -> None:
-    scratch = tmp_path / "tmp"
-    scratch.mkdir()
-    scratch.chmod(0o777)
+def test_analyze_leaves_nothing_behind(site: Site, tmp_path: Path, scratch: Path) -> None:
     before = {process.pid for process in psutil.process_iter()}
     done = cro("analyze", site.url("/static"), env=environment(site.host, TMPDIR=str(scratch)), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert list(scratch.iterdir()) == []
     left = [p for p in psutil.process_iter(["cmdline"]) if p.pid not in before and str(scratch) in str(p.info)]
     assert left == []
-    assert tempfile.gettempdir() == os.environ.get("TMPDIR", "/tmp")

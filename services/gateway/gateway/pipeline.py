@@ -22,6 +22,7 @@ from runtime.client import ServiceClient
 from runtime.errors import ServiceError
 
 _FIRST_ERROR_STATUS = 400
+_UNAUTHORIZED = 401
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,8 @@ class Pipeline:
         render = await self.ports.renderer.post("/render", order, RenderResult, budget)
         if render.pool is not None:
             self.room.learn(render.pool)
+        if render.http_status == _UNAUTHORIZED:
+            raise ServiceError(ErrorCode.TARGET_AUTH, "The site asks for a login (HTTP status 401).")
         if render.http_status >= _FIRST_ERROR_STATUS:
             detail = f"The site answered with HTTP status {render.http_status}."
             raise ServiceError(ErrorCode.TARGET_STATUS, detail)
