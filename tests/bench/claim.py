@@ -9,12 +9,10 @@ import asyncio
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert
 
 from contracts.analyze import Preset
 from contracts.errors import ErrorCode
@@ -115,36 +113,34 @@ async def wake_ups(db: Database, folder: Path) -> list[float]:
     return taken
 
 
-async def measure(name: str, full_url: str, empty_url: str, rows: int) -> None:
-    db = Database(full_url)
-    await fill(db, rows)
-    async with db.read() as connection:
-        queued = (await connection.execute(select(func.count()).select_from(jobs))).scalar_one()
-    show(name, f"claim, {queued:,} queued", await claims(db))
-    show(name, f"enqueue, {queued:,} queued", await enqueues(db))
-    await db.aclose()
-    db = Database(empty_url)
+async def measure(full_url: str, empty_url: str, rows: int) -> dict[str, list[float]]:
+    """Return what was measured on one kind of database, in milliseconds."""
+    for url in (full_url, empty_url):
+        await asyncio.to_thread(migrate, url)
+    full, empty = Database(full_url), Database(empty_url)
+    await fill(full, rows)
     with tempfile.TemporaryDirectory() as folder:
-        show(name, "enqueue to claim, idle", await wake_ups(db, Path(folder)))
-    await db.aclose()
+        figures = {
+            f"claim, {rows:,} queued": await claims(full),
+            f"enqueue, {rows:,} queued": await enqueues(full),
+            "enqueue to claim, idle": await wake_ups(empty, Path(folder)),
+        }
+    await full.aclose()
+    await empty.aclose()
+    return figures
 
 
-def show(database: str, what: str, taken: list[float]) -> None:
-    """Print one line of the table, in milliseconds."""
-    cuts = statistics.quantiles(taken, n=100)
-    print(f"{database:<10} {what:<28} {cuts[49]:>8.2f} {cuts[94]:>8.2f} {cuts[98]:>8.2f}", flush=True)
-
-
-@contextmanager
-def databases() -> Iterator[dict[str, tuple[str, str]]]:
-    """Give two empty databases of each kind."""
+async def report(rows: int = 100_000) -> list[str]:
+    """Measure both databases; return a Markdown table."""
+    lines = ["| queue | database | p50 ms | p95 ms | p99 ms |", "|---|---|---:|---:|---:|"]
     with running_postgres() as server, tempfile.TemporaryDirectory() as folder:
         files = [f"sqlite+aiosqlite:///{folder}/{name}.db" for name in ("full", "empty")]
-        urls = {"postgres": (server.create_database(), server.create_database()), "sqlite": (files[0], files[1])}
-        for pair in urls.values():
-            for url in pair:
-                migrate(url)
-        yield urls
+        servers = [server.create_database(), server.create_database()]
+        for name, (full, empty) in (("PostgreSQL 18", servers), ("SQLite", files)):
+            for what, taken in (await measure(full, empty, rows)).items():
+                cuts = statistics.quantiles(taken, n=100)
+                lines.append(f"| {what} | {name} | {cuts[49]:.2f} | {cuts[94]:.2f} | {cuts[98]:.2f} |")
+    return [*lines, ""]
 
 
 def main() -> None:
@@ -152,10 +148,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=100_000)
     rows = parser.parse_args().rows
     logging.configure("bench", "WARNING")
-    print(f"{'database':<10} {'what':<28} {'p50 ms':>8} {'p95 ms':>8} {'p99 ms':>8}")
-    with databases() as urls:
-        for name, (full, empty) in urls.items():
-            asyncio.run(measure(name, full, empty, rows))
+    print("\n".join(asyncio.run(report(rows))))
 
 
 if __name__ == "__main__":

@@ -37,12 +37,24 @@ class GatewaySettings(Settings):
     max_crashes: int = Field(2, ge=1, le=1_000, description="workers that a job may take down before it is dead")
     retry_base_seconds: float = Field(2, ge=0, le=60)
 
+    outage_patience_seconds: float = Field(
+        900,
+        ge=0,
+        le=86_400,
+        description="age up to which a job waits for a service that cannot be reached; later it counts as an attempt",
+    )
+
     egress_allow_private: str = Field("", description="private hosts that may be opened: 127.0.0.1:8000,shop.test")
 
     @property
     def lease(self) -> timedelta:
         """Silence after which a worker counts as dead."""
         return timedelta(seconds=self.lease_seconds)
+
+    @property
+    def outage_patience(self) -> timedelta:
+        """How long a service may be away at no cost: 99.9 % of jobs are promised to end within 15 minutes."""
+        return timedelta(seconds=self.outage_patience_seconds)
 
     @property
     def poll(self) -> timedelta:
