@@ -9,12 +9,10 @@ import asyncio
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert
 
 from contracts.analyze import Preset
 from contracts.errors import ErrorCode
@@ -115,52 +113,42 @@ async def wake_ups(db: Database, folder: Path) -> list[float]:
     return taken
 
 
-async def measure(name: str, full_url: str, empty_url: str, rows: int) -> list[str]:
-    db = Database(full_url)
-    await fill(db, rows)
-    async with db.read() as connection:
-        queued = (await connection.execute(select(func.count()).select_from(jobs))).scalar_one()
-    lines = [row(name, f"claim, {queued:,} queued", await claims(db))]
-    lines.append(row(name, f"enqueue, {queued:,} queued", await enqueues(db)))
-    await db.aclose()
-    db = Database(empty_url)
+async def measure(full_url: str, empty_url: str, rows: int) -> dict[str, list[float]]:
+    """Return what was measured on one kind of database, in milliseconds."""
+    for url in (full_url, empty_url):
+        await asyncio.to_thread(migrate, url)
+    full, empty = Database(full_url), Database(empty_url)
+    await fill(full, rows)
     with tempfile.TemporaryDirectory() as folder:
-        lines.append(row(name, "enqueue to claim, idle", await wake_ups(db, Path(folder))))
-    await db.aclose()
-    return lines
+        figures = {
+            f"claim, {rows:,} queued": await claims(full),
+            f"enqueue, {rows:,} queued": await enqueues(full),
+            "enqueue to claim, idle": await wake_ups(empty, Path(folder)),
+        }
+    await full.aclose()
+    await empty.aclose()
+    return figures
 
 
-def row(database: str, what: str, taken: list[float]) -> str:
-    """Return one line of the table, in milliseconds."""
-    cuts = statistics.quantiles(taken, n=100)
-    return f"| {database} | {what} | {cuts[49]:.2f} | {cuts[94]:.2f} | {cuts[98]:.2f} |"
-
-
-@contextmanager
-def databases() -> Iterator[dict[str, tuple[str, str]]]:
-    """Give two empty databases of each kind."""
+async def report(rows: int = 100_000) -> list[str]:
+    """Measure both databases; return a Markdown table."""
+    lines = ["| queue | database | p50 ms | p95 ms | p99 ms |", "|---|---|---:|---:|---:|"]
     with running_postgres() as server, tempfile.TemporaryDirectory() as folder:
         files = [f"sqlite+aiosqlite:///{folder}/{name}.db" for name in ("full", "empty")]
-        urls = {"postgres": (server.create_database(), server.create_database()), "sqlite": (files[0], files[1])}
-        for pair in urls.values():
-            for url in pair:
-                migrate(url)
-        yield urls
-
-
-def report(rows: int = 100_000) -> list[str]:
-    """Measure both databases and return the lines of a table."""
-    head = ["### The queue (ms)", "", "| database | what | p50 | p95 | p99 |", "|---|---|---|---|---|"]
-    with databases() as urls:
-        lines = [line for name, (full, empty) in urls.items() for line in asyncio.run(measure(name, full, empty, rows))]
-    return [*head, *lines, ""]
+        servers = [server.create_database(), server.create_database()]
+        for name, (full, empty) in (("PostgreSQL 18", servers), ("SQLite", files)):
+            for what, taken in (await measure(full, empty, rows)).items():
+                cuts = statistics.quantiles(taken, n=100)
+                lines.append(f"| {what} | {name} | {cuts[49]:.2f} | {cuts[94]:.2f} | {cuts[98]:.2f} |")
+    return [*lines, ""]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
+    rows = parser.parse_args().rows
     logging.configure("bench", "WARNING")
-    print("\n".join(report(parser.parse_args().rows)))
+    print("\n".join(asyncio.run(report(rows))))
 
 
 if __name__ == "__main__":

@@ -20,10 +20,6 @@ from runtime.errors import ServiceError
 
 log = structlog.get_logger(__name__)
 
-_OUTAGE_PATIENCE = timedelta(minutes=15)
-"""How long a job may wait for a service that cannot be reached before that counts as failing: the promise is that
-99.9 % of jobs end within 15 minutes."""
-
 
 class Attempts:
     """Runs claimed jobs. Nothing that goes wrong with one of them gets out."""
@@ -70,7 +66,7 @@ class Attempts:
             await self._ended(job, State.SUCCEEDED, "")
 
     async def _failed(self, job: Claimed, error: ServiceError) -> None:
-        unreachable = error.code is ErrorCode.UNAVAILABLE and job.age < _OUTAGE_PATIENCE
+        unreachable = error.code is ErrorCode.UNAVAILABLE and job.age < self._settings.outage_patience
         if error.code is ErrorCode.RENDERER_BUSY or unreachable:
             await self._postpone(job, error)
         elif error.code.retry and job.attempt < self._settings.max_attempts:

@@ -148,6 +148,19 @@ async def test_a_full_or_absent_renderer_costs_no_attempt(working: Platform, cod
     assert len(working.fleet.renders) == 6
 
 
+async def test_patience_with_an_absent_service_ends(platform: Platform) -> None:
+    async def refuse(_: RenderRequest) -> None:
+        raise ServiceError(ErrorCode.UNAVAILABLE, "The renderer cannot be reached.", retry_after_s=0.01)
+
+    platform.fleet.before_render = refuse
+    worker = platform.worker(outage_patience_seconds=0)
+    task = asyncio.create_task(worker.run())
+    found = await end_of(platform, await submit(platform))
+    worker.stop()
+    await task
+    assert (found["status"], found["error"]["code"], found["attempt"]) == ("failed", "unavailable", 3)
+
+
 @pytest.mark.parametrize("content", [None, b"short"])
 async def test_an_upload_that_did_not_arrive_whole_is_noticed(working: Platform, content: bytes | None) -> None:
     losses = iter([True])
