@@ -131,3 +131,25 @@ def test_analyze_leaves_nothing_behind(site: Site, tmp_path: Path, scratch: Path
     assert list(scratch.iterdir()) == []
     left = [p for p in psutil.process_iter(["cmdline"]) if p.pid not in before and str(scratch) in str(p.info)]
     assert left == []
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_analyze_can_be_interrupted(site: Site, tmp_path: Path, scratch: Path, sign: signal.Signals) -> None:
+    env = environment(site.host, TMPDIR=str(scratch))
+    process = subprocess.Popen(
+        [CRO, "analyze", site.url("/spin")], env=env, cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "photographing" in line:
+            break
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert children, "the browser runs"
+    process.send_signal(sign)
+    rest = process.stderr.read()
+    assert process.wait(40) == 130
+    process.stderr.close()
+    assert "cro: stopped" in rest
+    assert "Traceback" not in rest
+    assert [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE] == []
+    assert list(scratch.iterdir()) == []

@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import signal
 import sys
 import tempfile
 import webbrowser
@@ -30,13 +31,13 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Co
 
 
 def main() -> None:
-    """Run the command line; a failure ends with one line, Ctrl-C with status 130."""
+    """Run the command line; a failure ends with one line."""
+    # A polite end of the process must close browsers and folders just as Ctrl-C does.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         app()
     except ServiceError as exc:
         _end(exc.detail, _USAGE if exc.code.fault in {Fault.CALLER, Fault.TARGET} else 1)
-    except KeyboardInterrupt:
-        _end("stopped", 130)
     except Exception as exc:  # outermost: a person gets a line, the log gets the trace
         log.info("command_failed", exc_info=exc)
         _end(f"failed on our side: {type(exc).__name__}: {exc} (run again with -v for the details)", 1)
@@ -74,7 +75,10 @@ def analyze(
     for option, path in files.items():
         _check_writable(option, path)
     begun = datetime.now(UTC)
-    report = asyncio.run(_analyze(url, preset, settings))
+    try:
+        report = asyncio.run(_analyze(url, preset, settings))
+    except KeyboardInterrupt:
+        _end("stopped", 130)
     report_files.write(page, report.html)
     document = report.analysis.model_dump_json(indent=2)
     if json not in {"", "-"}:
@@ -95,7 +99,7 @@ async def _analyze(url: str, preset: Preset, settings: StandaloneSettings) -> on
     budget = timedelta(seconds=settings.analysis_budget_s)
     folder = tempfile.TemporaryDirectory(prefix="cro-", ignore_cleanup_errors=True)
     with folder as data, terminal.Progress(Console(stderr=True)) as progress:
-        async with platform.running(platform.Profile(Path(data), slots=1)) as api:
+        async with platform.running(platform.Profile(Path(data), slots=1, patience_s=10, drain_s=0)) as api:
             return await one_page.analyze(api, url, preset, budget, lambda state: _show(progress, state))
 
 

@@ -27,10 +27,16 @@ _STORE = "http://store.internal"
 
 @dataclass(frozen=True)
 class Profile:
-    """Where the data lives and how much runs at once; everything else comes from the services' own settings."""
+    """What differs between a server and a single run; everything else comes from the services' own settings.
+
+    `slots`: browsers. `patience_s`: how long a job waits for a service that is away. `drain_s`: how long running jobs may
+    take when the platform stops; a server's jobs are given back and go on at its next start.
+    """
 
     data: Path
     slots: int | None = None
+    patience_s: int = 900
+    drain_s: int = 5
 
 
 def _gateway_settings(profile: Profile) -> GatewaySettings:
@@ -38,13 +44,14 @@ def _gateway_settings(profile: Profile) -> GatewaySettings:
         database_url=f"sqlite+aiosqlite:///{profile.data / 'cro.db'}",
         blobs_url=f"file://{profile.data / 'blobs'}",
         blobs_base_url=_STORE,
+        outage_patience_seconds=profile.patience_s,
+        drain_seconds=profile.drain_s,
     )
 
 
 def _renderer_settings(profile: Profile) -> RendererSettings:
-    if profile.slots is None:
-        return RendererSettings(renderer_upload_origins=_STORE)
-    return RendererSettings(renderer_upload_origins=_STORE, renderer_slots=profile.slots)
+    settings = RendererSettings(renderer_upload_origins=_STORE, renderer_drain_s=profile.drain_s)
+    return settings if profile.slots is None else settings.model_copy(update={"renderer_slots": profile.slots})
 
 
 def create_app(profile: Profile) -> FastAPI:
