@@ -29,8 +29,8 @@ _STORE = "http://store.internal"
 class Profile:
     """What differs between a server and a single run; everything else comes from the services' own settings.
 
-    `slots`: browsers. `patience_s`: how long a job waits for a service that is away. `drain_s`: how long running jobs may
-    take when the platform stops; a server's jobs are given back and go on at its next start.
+    `slots`: browsers. `patience_s`: how long a job waits for a service that is away. `drain_s`: how long running jobs
+    may take when the platform stops; a server's jobs are given back and go on at its next start.
     """
 
     data: Path
