@@ -55,14 +55,20 @@ def test_pages_run_behind_a_seccomp_filter(live: Live, site: Site) -> None:
         assert looks[-1] == []
 
 
+def page_processes(live: Live, leader: int) -> list[int]:
+    """Return the processes that run pages, waiting while the next page is being opened."""
+    for _ in range(500):
+        lines = {pid: " ".join(psutil.Process(pid).cmdline()) for pid in processes.group(leader)}
+        if pages := [pid for pid, line in lines.items() if "--type=renderer" in line]:
+            return pages
+        live.pressure()
+    pytest.fail("no page is open")
+
+
 def test_page_processes_live_in_namespaces_of_their_own(live: Live) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root may look into another user's namespaces")
-    pid = live.pids()[0]
-    pages = [
-        member for member in processes.group(pid) if "--type=renderer" in " ".join(psutil.Process(member).cmdline())
-    ]
-    assert pages
+    pages = page_processes(live, live.pids()[0])
     for kind in ("user", "net", "pid"):
         ours = Path(f"/proc/self/ns/{kind}").readlink()
         assert all(Path(f"/proc/{page}/ns/{kind}").readlink() != ours for page in pages), kind
@@ -124,9 +130,8 @@ def test_a_pages_process_that_ends_is_a_crash_of_the_page(single: Live, site: Si
     leader = single.pids()[0]
     answer = in_background(lambda: single.shot(site.url("/slow?crashed")))
     until_busy(single, site, "/slow?crashed")
-    for pid in processes.group(leader):
-        if "--type=renderer" in " ".join(psutil.Process(pid).cmdline()):
-            os.kill(pid, signal.SIGKILL)
+    for pid in page_processes(single, leader):
+        os.kill(pid, signal.SIGKILL)
     assert problem(answer()) == "page_crashed"
     assert single.shot(site.url("/static")).status_code == 200
 
