@@ -16,6 +16,7 @@ from renderer.launcher import Launcher, Started, sandbox_failure
 from renderer.page import Page, open_page
 from runtime.errors import ServiceError
 
+_CONNECTS = 5
 _LOOKS, _LOOK_S = 50, 0.02
 
 log = structlog.get_logger(__name__)
@@ -150,6 +151,15 @@ def _seen(task: asyncio.Task[Page]) -> None:
         task.exception()
 
 
+async def _connect(started: Started) -> Connection:
+    for _ in range(_CONNECTS):
+        # Chromium writes the address in pieces, and before it listens: what was read may be half of it.
+        with suppress(ServiceError):
+            return await Connection.open(await started.devtools())
+        await asyncio.sleep(_LOOK_S)
+    return await Connection.open(await started.devtools())
+
+
 async def start(launcher: Launcher, way_out: Callable[[], Awaitable[Listener]], *, sandboxed: bool) -> Browser:
     """Start a browser and prove that its pages are sandboxed. Raises `ServiceError`, leaving nothing behind."""
     async with AsyncExitStack() as undo:
@@ -157,7 +167,7 @@ async def start(launcher: Launcher, way_out: Callable[[], Awaitable[Listener]], 
         undo.push_async_callback(listener.aclose)
         started = await launcher.launch(listener.port)
         undo.push_async_callback(started.aclose)
-        browser = Browser(started, await Connection.open(started.devtools), listener)
+        browser = Browser(started, await _connect(started), listener)
         undo.push_async_callback(browser.aclose)
         await browser.discover()
         if sandboxed:

@@ -33,7 +33,7 @@ _LAST_S = 1.0
 """What is kept of the budget for one last picture when a phase has used up the rest."""
 
 _MOVED_PX = 2
-_LAST_SETTLE = timedelta(seconds=1)
+_SETTLE_SHARE, _LAST_SETTLE_S = 0.4, 1.0
 _REDUCED = [{"name": "prefers-reduced-motion", "value": "reduce"}]
 
 
@@ -201,8 +201,8 @@ class Capture:
     async def _whole(self, rule: Settle) -> None:
         """First screen as the visitor meets it, then all of the page: facts and pictures of one moment."""
         loop = asyncio.get_running_loop()
-        # What settles never may take half of what is left, so that there is time to say so with facts and pictures.
-        longest = min(rule.max_ms / 1000, (self._end - loop.time()) / 2)
+        # What never settles may not take all that is left: there must be time to say so with facts and pictures.
+        longest = min(rule.max_ms / 1000, self._share())
         until = loop.time() + longest
         await self._settle(rule, timedelta(seconds=longest))
         await self._shoot_screen()
@@ -214,10 +214,14 @@ class Capture:
             with self._watch.browser("settle"):
                 await self._page.session.call("Emulation.setEmulatedMedia", features=_REDUCED)
                 await scroll_through(self._page, self._plan.viewport.height, timedelta(seconds=60))
-            await self._settle(rule, max(_LAST_SETTLE, timedelta(seconds=until - loop.time())))
+            await self._settle(rule, timedelta(seconds=max(min(_LAST_SETTLE_S, self._share()), until - loop.time())))
         with self._watch.browser("settle"):
             await freeze(self._page)
         await self._together()
+
+    def _share(self) -> float:
+        """Return the seconds that a wait for the page to settle may take now."""
+        return _SETTLE_SHARE * max(0.0, self._end - _LAST_S - asyncio.get_running_loop().time())
 
     async def _settle(self, rule: Settle, longest: timedelta) -> None:
         with self._watch.browser("settle"):

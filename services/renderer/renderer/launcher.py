@@ -50,12 +50,15 @@ _FLAGS = [
 
 @dataclass(frozen=True)
 class Started:
-    """A running browser: its process, its folder, and where its second connection goes."""
+    """A running browser: its process and its folder."""
 
     browser: Browser
     pid: int
     folder: Path
-    devtools: str
+
+    async def devtools(self) -> str:
+        """Return where the second connection goes, once Chromium has said so."""
+        return await _devtools(self.folder)
 
     async def aclose(self) -> None:
         """Kill what still runs and delete the folder. Playwright reaps the process and removes its own folders."""
@@ -107,7 +110,7 @@ class Launcher:
             (folder / "tmp").mkdir()
             browser = await self._start(folder, proxy_port)
             pid = int((folder / "pid").read_text())
-            return Started(browser, pid, folder, await _devtools(folder))
+            return Started(browser, pid, folder)
         except BaseException:
             # A start that was given up half-way must not leave a browser behind.
             with suppress(OSError, ValueError):

@@ -121,6 +121,8 @@ class Page:
         if visit.observer:
             source = visit.observer
             commands.append(call("Page.addScriptToEvaluateOnNewDocument", source=source, worldName=WORLD))
+            # Frames in processes of their own count towards the cost of loading, which only facts report.
+            commands.append(call("Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=False, flatten=True))
         return commands
 
     async def loaded(self) -> None:
@@ -267,7 +269,6 @@ async def open_page(connection: Connection, agent: Message) -> Page:
         call("Emulation.setUserAgentOverride", **agent),
         call("Emulation.setFocusEmulationEnabled", enabled=True),
         call("Page.addScriptToEvaluateOnNewDocument", source=_NO_POPUPS),
-        call("Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=False, flatten=True),
         browser.call("Browser.setDownloadBehavior", behavior="deny", browserContextId=context),
     )
     return page

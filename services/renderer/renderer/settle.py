@@ -15,6 +15,7 @@ from renderer.page import Page
 _POLL_S = 0.05
 _FRAME_S = 0.25
 _DECODE_S = 1.5
+_RETURN_S = 0.15
 _SCROLL_S = 8.0
 _SCROLL_PX = 20_000
 
@@ -151,12 +152,15 @@ async def scroll_through(page: Page, step_px: int, longest: timedelta) -> None:
         await _within(_FRAME_S, page, _FRAME)
         wanted += step_px
     await page.evaluate(_SCROLL.format(y=0))
+    # Headers that shrink or hide return to what they were; what they do is often delayed by a timer.
+    await asyncio.sleep(_RETURN_S)
 
 
 async def freeze(page: Page) -> None:
     """End or pause what moves, so that facts and pixels are of one moment."""
-    await page.evaluate(_FREEZE)
-    await _within(_FRAME_S, page, _FRAME)
+    for _ in range(2):  # ending one movement may begin another
+        await page.evaluate(_FREEZE)
+        await _within(_FRAME_S, page, _FRAME)
 
 
 async def _within(seconds: float, page: Page, promise: str) -> None:

@@ -3,6 +3,7 @@
 import base64
 import json
 import socket
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -104,13 +105,11 @@ def settings_for(site: Site, scratch: Path, **more: Any) -> RendererSettings:  #
 
 
 @pytest.fixture(scope="session")
-def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that Chromium's own user may enter: pytest's are private to whoever runs the tests."""
-    folder = tmp_path_factory.mktemp("scratch")
-    for parent in (folder, *folder.parents):
-        if parent.stat().st_mode & 0o001 == 0:
-            parent.chmod(parent.stat().st_mode | 0o011)
-    return folder
+def scratch() -> Iterator[Path]:
+    """A folder that Chromium's own user may enter: each run of pytest makes pytest's own folders private again."""
+    with tempfile.TemporaryDirectory(prefix="renderer-tests-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")

@@ -116,6 +116,12 @@ def test_the_first_screen_is_what_the_visitor_sees(live: Live, site: Site) -> No
     assert pixel(first, 1200, 880) == pytest.approx((0x22, 0x22, 0x22), abs=12), "the banner is missing"
 
 
+def test_what_scrolling_set_in_motion_has_come_to_rest(live: Live, site: Site) -> None:
+    result = live.analyse(site.url("/shrinks"), {"desktop": DESKTOP})
+    whole = picture(pixels(result, "desktop.full_page"))
+    assert pixel(whole, 700, 45) == pytest.approx((0, 255, 0), abs=12), "the bar was caught half-way"
+
+
 def test_a_page_that_grows_is_shot_again_and_then_reported(live: Live, site: Site) -> None:
     assert Warning.LAYOUT_MOVED in live.analyse(site.url("/moving"), {"desktop": DESKTOP}).warnings
 
