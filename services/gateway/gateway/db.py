@@ -2,7 +2,9 @@
 
 import asyncio
 import functools
+import json
 import random
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
+import structlog
 from sqlalchemy import event, exc, text
 from sqlalchemy.engine import Connection, Dialect, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -18,6 +21,8 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from contracts.errors import ErrorCode
 from runtime.errors import ServiceError
+
+log = structlog.get_logger(__name__)
 
 Done = TypeVar("Done")
 Write = Callable[[AsyncConnection], Awaitable[Done]]
@@ -27,10 +32,13 @@ _CONNECT_S = 3
 _STATEMENT_S = 10
 _BUSY_MS = 10_000
 _TRUSTED_S = 1.0
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 # An immediate restart of Postgres shows in all of these ways, and each means: retry on a new connection.
 _LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, exc.DBAPIError, exc.TimeoutError)
-# These are our own mistakes, and a retry would repeat them.
+# SQLSTATE classes in which the server or the way to it fails. In every other class the statement is at fault, however
+# the driver wraps it, and a retry would repeat that.
+_LOST_CLASSES = frozenset({"08", "25", "40", "53", "55", "57", "58", "XX"})
 _OURS = (exc.IntegrityError, exc.ProgrammingError, exc.DataError, exc.NotSupportedError)
 
 
@@ -88,6 +96,7 @@ class Database:
             except ServiceError as error:
                 if error.code is not ErrorCode.UNAVAILABLE or time.monotonic() >= give_up:
                     raise
+                log.warning("database_write_repeated", reason=error.reason)
             await asyncio.sleep(random.uniform(0.05, 0.5))  # noqa: S311  # spreads load, guards nothing
 
     async def ping(self) -> None:
@@ -104,8 +113,22 @@ async def _transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     except _OURS:
         raise
     except _LOST as error:
+        if not _outage(error):
+            raise
         detail = "The database cannot be reached."
         raise ServiceError(ErrorCode.UNAVAILABLE, detail, reason=repr(error), retry_after_s=2) from error
+
+
+def _outage(error: BaseException) -> bool:
+    state = getattr(getattr(error, "orig", error), "sqlstate", None)
+    return state is None or state[:2] in _LOST_CLASSES
+
+
+def _json(document: object) -> str:
+    """Encode for a JSON column. Text of pages may hold what Postgres takes nowhere: NUL, and halves of characters."""
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    whole = text.encode("utf-8", "replace").decode("utf-8")
+    return _NUL.sub(r"\1\\ufffd", whole)
 
 
 def _postgres(url: str) -> AsyncEngine:
@@ -123,6 +146,7 @@ def _postgres(url: str) -> AsyncEngine:
         pool_timeout=_POOL_WAIT_S,
         pool_recycle=1_800,
         connect_args=arguments,
+        json_serializer=_json,
     )
     event.listen(engine.sync_engine, "checkin", _note_use)
     event.listen(engine.sync_engine, "checkout", functools.partial(_check_idle, engine.dialect))
@@ -152,7 +176,9 @@ def _sqlite(url: str) -> AsyncEngine:
     file = make_url(url).database
     if file and file != ":memory:":
         Path(file).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(url, connect_args={"timeout": _BUSY_MS / 1_000}, pool_timeout=_POOL_WAIT_S)
+    engine = create_async_engine(
+        url, connect_args={"timeout": _BUSY_MS / 1_000}, pool_timeout=_POOL_WAIT_S, json_serializer=_json
+    )
     event.listen(engine.sync_engine, "connect", _sqlite_connect)
     event.listen(engine.sync_engine, "begin", _sqlite_begin)
     return engine

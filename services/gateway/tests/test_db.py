@@ -19,6 +19,7 @@ from gateway.db import Database
 from gateway.jobs import intake, leases
 from gateway.jobs.states import NewJob
 from gateway.tables import lanes, results
+from gateway.times import now_plus
 from runtime.errors import ServiceError
 from tests.fixtures.gateway import Platform
 from tests.fixtures.postgres import Postgres
@@ -51,6 +52,28 @@ async def test_our_own_mistakes_are_not_taken_for_an_outage(db: Database) -> Non
     with pytest.raises(exc.IntegrityError):
         async with db.begin() as connection:
             await connection.execute(insert(lanes).values(LANE))
+
+
+async def test_a_value_that_the_server_refuses_is_not_taken_for_an_outage(migrated_postgres: str) -> None:
+    db = Database(migrated_postgres)
+    with pytest.raises(exc.DBAPIError):
+        async with db.read() as connection:
+            await connection.execute(text("SELECT '\"\\u0000\"'::jsonb"))
+    await db.aclose()
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [("a\0b", "a\ufffdb"), ("half \ud83d of it", "half ? of it"), ("\\u0000", "\\u0000"), ("„ü“ 😀 \\", "„ü“ 😀 \\")],
+)
+async def test_any_text_of_a_page_can_be_kept(db: Database, said: str, kept: str) -> None:
+    async with db.begin() as connection:
+        job_id = await intake.enqueue(connection, JOB)
+        document = {"title": said}
+        values = {"job_id": job_id, "tenant_id": "local", "document": document, "saved_at": now_plus(timedelta())}
+        await connection.execute(insert(results).values(values))
+    async with db.read() as connection:
+        assert (await connection.execute(select(results.c.document))).scalar_one() == {"title": kept}
 
 
 async def test_a_single_statement_commits_by_itself(db: Database) -> None:
