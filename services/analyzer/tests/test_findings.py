@@ -9,8 +9,9 @@ from analyzer import measured
 from analyzer.measured import Pixels, measure
 from analyzer.rules.policy import load
 from analyzer.rules.registry import RULES
+from analyzer.wording.cta import contrast_fix
 from analyzer.wording.registry import WORDINGS
-from contracts.facts import LinkKind, PageFacts
+from contracts.facts import LinkKind, PageFacts, Style
 from contracts.geometry import DESKTOP, Box, ViewportName
 from contracts.render import Section
 from contracts.result import Asset, Finding, Outcome, Reach, Reliability, Severity
@@ -176,3 +177,16 @@ def test_a_layer_is_one_finding_that_names_where_it_hides_the_action() -> None:
     one = only(views, "overlay.blocking")
     assert one.viewport is Reach.BOTH
     assert one.title == "A layer hides the main action on the phone"
+
+
+@pytest.mark.parametrize(
+    ("color", "background", "proposed"),
+    [
+        ("#ffffff", "#ffc800", "#1a1a1a on #ffc800"),  # a bright brand colour stays
+        ("#999999", "#ffffff", "#1a1a1a on #ffffff"),
+        ("#ffffff", "#3d8bd4", "#ffffff on #367aba"),
+    ],
+)
+def test_a_filled_button_keeps_a_bright_colour(color: str, background: str, proposed: str) -> None:
+    style = Style(font_px=16, font_weight=400, line_height_px=20, color=color, background=background, filled=True)
+    assert contrast_fix(style, 4.5)[1] == proposed

@@ -37,9 +37,19 @@ def _above_fold(problem: Problem) -> Words:
     )
 
 
+_DARK = "#1a1a1a"
+_BRIGHT = 7.0
+"""Contrast of dark text (WCAG 2.2 SC 1.4.6, AAA) from which on a fill counts as bright."""
+
+
 def contrast_fix(style: Style, least: float) -> tuple[str, str]:
-    """Return the colours of a text as they are and as they should be, changing the text or the fill, whichever less."""
+    """Return the colours of a text as they are and as they should be.
+
+    A bright fill is a brand's colour: it stays and gets a dark label. Else text or fill changes, whichever less.
+    """
     current = f"{style.color} on {style.background}"
+    if style.filled and (colours.contrast(_DARK, style.background) or 0) >= _BRIGHT:
+        return current, f"{_DARK} on {style.background}"
     text = colours.nearest(style.color, style.background, least)
     fill = colours.nearest(style.background, style.color, least) if style.filled else None
     choices = [
@@ -60,9 +70,9 @@ def _text_contrast(problem: Problem) -> Words:
     assert style is not None
     least = float(proof.threshold or 0)
     current, proposed = contrast_fix(style, least)
-    change = (
-        f"Change the colours to {proposed}: the smallest change that passes." if proposed else "Choose other colours."
-    )
+    kept = proposed.startswith(_DARK) and style.filled
+    reason = "it keeps the button's colour and passes with ease" if kept else "the smallest change that passes"
+    change = f"Change the colours to {proposed}: {reason}." if proposed else "Choose other colours."
     return Words(
         title=f"{problem.name} is hard to read: {proof.value}:1 contrast, {least:g}:1 needed",
         description=f"The label of the main action is {style.color} on {style.background}, a contrast of "
