@@ -61,6 +61,11 @@ def test_unknown_host(served: httpx2.Client) -> None:
     assert job["error"]["code"] == "target_dns", job
 
 
+def test_a_certificate_that_nobody_vouches_for(served: httpx2.Client, untrusted: str) -> None:
+    job = submit(served, f"https://{untrusted}/index.html").json()
+    assert job["error"]["code"] == "target_tls", job
+
+
 @pytest.mark.parametrize("path", ["/slow", "/never-quiet", "/infinite", "/slow-image", "/broken"])
 def test_awkward_pages_get_a_report(served: httpx2.Client, site: Site, path: str) -> None:
     job = submit(served, site.url(path)).json()

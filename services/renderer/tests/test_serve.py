@@ -65,7 +65,7 @@ def test_without_a_browser_it_says_what_to_install(site: Site, scratch: Path) ->
     assert server.returncode == 1
     assert out == ""
     last = log.strip().splitlines()[-1]
-    assert last.startswith("CHROMIUM_PATH names no program: /nonexistent/chromium.")
+    assert last.startswith("renderer: CHROMIUM_PATH names no program: /nonexistent/chromium.")
     assert "chromium-headless-shell" in last
 
 
