@@ -39,7 +39,8 @@ def stop(process: subprocess.Popen[str], sign: signal.Signals = signal.SIGTERM) 
 
 @pytest.fixture(scope="session")
 def served(
-    site: Site, pages: Pages, untrusted: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
+    site: Site, pages: Pages, untrusted: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[httpx2.Client]:
     data = tmp_path_factory.mktemp("data")
     env = environment(site.host, pages.host, untrusted, CRO_DATA=str(data), RENDERER_SLOTS="2")
     process, base = start([CRO, "serve", "--port", "0"], env)
