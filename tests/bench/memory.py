@@ -62,6 +62,13 @@ def analyze_peak(page: str) -> list[str]:
     ]
 
 
+def _still_running(pids: list[int]) -> list[int]:
+    """Return which of the ended service's processes are there after a moment for the system to clear them away."""
+    processes = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+    _, alive = psutil.wait_procs(processes, timeout=3)
+    return [process.pid for process in alive]
+
+
 async def leak(renders: int) -> list[str]:
     """Render `renders` times in 2 slots; compare memory, processes and folders after a tenth and at the end."""
     pages.fetch("agency")
@@ -80,7 +87,7 @@ async def leak(renders: int) -> list[str]:
         await some(renders // 2 - renders // 20)
         late, processes_late = pss_mb(contender.pid), len(psutil.Process(contender.pid).children(recursive=True))
         pids = [child.pid for child in psutil.Process(contender.pid).children(recursive=True)]
-    left = [pid for pid in pids if psutil.pid_exists(pid)]
+    left = _still_running(pids)
     server.shutdown()
     server.server_close()
     return [

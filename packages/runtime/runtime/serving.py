@@ -29,7 +29,8 @@ class _Server(uvicorn.Server):
 def run(app: FastAPI, name: str, *, host: str, port: int, drain: timedelta) -> int:
     """Serve until SIGINT or SIGTERM; return the exit status: 0, or 1 with one line on stderr when it cannot start."""
     try:
-        asyncio.run(_serve(app, name, bind(host, port), drain))
+        with asyncio.Runner(loop_factory=uvicorn.Config(app).get_loop_factory()) as runner:
+            runner.run(_serve(app, name, bind(host, port), drain))
     except ServiceError as exc:
         sys.stderr.write(f"{name}: {exc.detail}\n")
         return 1
