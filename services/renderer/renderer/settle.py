@@ -66,9 +66,15 @@ Promise.all([...document.images].filter((image) => image.complete && image.natur
 """
 _FRAME = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done('done'))))"
 _SCROLL = "(() => {{ scrollTo({{top: {y}, left: 0, behavior: 'instant'}}); return '' + scrollY }})()"
-# Reveals end where they were heading; what repeats for ever stops where it is.
+# Reveals end where they were heading; what repeats for ever stops where it is. And nothing glides any more: to take a
+# clip, Chromium resizes the page for a moment, and rules that depend on its width would glide away and back.
 _FREEZE = """
 (() => {
+  if (!globalThis.croStill) {
+    globalThis.croStill = new CSSStyleSheet();
+    croStill.replaceSync('*, *::before, *::after { transition: none !important }');
+    document.adoptedStyleSheets = [...document.adoptedStyleSheets, croStill];
+  }
   for (const animation of document.getAnimations()) {
     try { Number.isFinite(animation.effect.getComputedTiming().endTime) ? animation.finish() : animation.pause() }
     catch { animation.cancel() }

@@ -18,6 +18,7 @@ from contracts.geometry import DESKTOP, PHONE, Viewport
 from contracts.render import PoolState, RenderResult
 from renderer.app import create_app
 from renderer.settings import RendererSettings
+from tests.fixtures.pages import Pages
 from tests.fixtures.site import Site
 
 
@@ -113,7 +114,9 @@ def scratch() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def live(site: Site, scratch: Path) -> Iterator[Live]:
-    renderer = run(settings_for(site, scratch, renderer_upload_origins=f"http://{site.host}"))
+def live(site: Site, pages: Pages, scratch: Path) -> Iterator[Live]:
+    hosts = f"{site.host},{pages.host}"
+    origins = f"http://{site.host}"
+    renderer = run(settings_for(site, scratch, egress_allow_private=hosts, renderer_upload_origins=origins))
     yield renderer
     renderer.stop()

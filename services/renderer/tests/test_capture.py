@@ -8,6 +8,7 @@ from PIL import Image, ImageChops, ImageStat
 from contracts.facts import PageFacts
 from contracts.geometry import DESKTOP, PHONE, Viewport
 from contracts.render import MAX_CAPTURE_PX, RenderResult, Warning  # noqa: A004  # the contract's word
+from tests.fixtures.pages import Pages
 from tests.fixtures.site import TALL_PX, Site
 
 from .conftest import Live, pixels
@@ -120,6 +121,12 @@ def test_what_scrolling_set_in_motion_has_come_to_rest(live: Live, site: Site) -
     result = live.analyse(site.url("/shrinks"), {"desktop": DESKTOP})
     whole = picture(pixels(result, "desktop.full_page"))
     assert pixel(whole, 700, 45) == pytest.approx((0, 255, 0), abs=12), "the bar was caught half-way"
+
+
+def test_a_clip_sets_nothing_in_motion(live: Live, pages: Pages) -> None:
+    result = live.analyse(pages.urls["grayscale"], {"desktop": DESKTOP})
+    whole = picture(pixels(result, "desktop.full_page"))
+    assert max(pixel(whole, 700, 45)) < 200, "the clear bar over the photograph turned white while the clip was taken"
 
 
 def test_a_page_that_grows_is_shot_again_and_then_reported(live: Live, site: Site) -> None:

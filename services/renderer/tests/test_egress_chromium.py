@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import socket
 from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -59,9 +60,21 @@ def shop(body: list[str]) -> Handler:
     return serve
 
 
+def _second_loopback() -> str:
+    """Return ::1, or another IPv4 loopback address on a machine without IPv6."""
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return "::1"
+    except OSError:
+        return "127.0.0.2"
+
+
+SECOND = _second_loopback()
+
+
 @contextlib.asynccontextmanager
 async def canaries() -> AsyncIterator[tuple[Site, Site]]:
-    async with site(address="127.0.0.1") as four, site(address="::1") as six:
+    async with site(address="127.0.0.1") as four, site(address=SECOND) as six:
         yield four, six
 
 
@@ -75,7 +88,7 @@ async def test_a_page_reaches_its_own_host_and_nothing_private() -> None:
     async with canaries() as (four, six), site(shop(body), "127.0.0.1") as home:
         policy = AddressPolicy.from_setting(f"shop.test:{home.port}")
         async with proxy(policy, Script({"shop.test": [["127.0.0.1"]]})) as listener, browser_page(listener) as page:
-            hosts = [f"127.0.0.1:{four.port}", f"localhost:{four.port}", f"[::1]:{six.port}"]
+            hosts = [f"127.0.0.1:{four.port}", f"localhost:{four.port}", f"[::1]:{six.port}", f"127.0.0.2:{six.port}"]
             hosts += ["169.254.169.254", f"[::ffff:127.0.0.1]:{four.port}", f"2130706433:{four.port}"]
             for host in hosts:
                 traffic = listener.begin(host)
