@@ -39,7 +39,7 @@ serve: .venv/.run-ready ## The whole platform on this machine: make serve [PORT=
 	@exec $(BIN)/cro serve $(if $(PORT),--port $(PORT))
 
 renderer: .venv/.run-ready ## The renderer service alone: make renderer [PORT=9000]
-	@$(if $(PORT),PORT=$(PORT)) exec $(BIN)/python -m renderer
+	@exec env $(if $(PORT),PORT=$(PORT)) $(BIN)/python -m renderer
 
 # --- checks ------------------------------------------------------------------------------------------------------------
 

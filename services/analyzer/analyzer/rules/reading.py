@@ -92,7 +92,7 @@ def _text_contrast(view: View, limits: Limits) -> list[Verdict]:
     known = min(sum(len(e.text) for e in faint), stats.characters_failing_aa)
     share = max(stats.characters_failing_aa - stats.characters_on_image, known) / stats.characters
     outcome = above(round(share, 3), limits)
-    proofs = [Proof("share_of_text_below_aa", round(share, 3), crossed(outcome, limits), "share")]
+    proofs = [Proof("share_of_faint_text", round(share, 3), crossed(outcome, limits), "share")]
     faint.sort(key=lambda e: -len(e.text))
     proofs += [
         Proof("contrast_ratio", round(e.style.contrast, 2), least_contrast(e, _AA), ":1", e)
