@@ -89,9 +89,13 @@ class Launcher:
         if self._settings.renderer_sandbox == "off":
             log.warning("sandbox_off", remedy="unset RENDERER_SANDBOX; pages now run without Chromium's sandbox")
         self._playwright = await async_playwright().start()
-        self._binary = self._find()
-        self._check_user()
-        self._make_root()
+        try:
+            self._binary = self._find()
+            self._check_user()
+            self._make_root()
+        except BaseException:
+            await self.__aexit__()
+            raise
         return self
 
     async def __aexit__(self, *_exc: object) -> None:

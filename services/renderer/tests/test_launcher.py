@@ -2,6 +2,7 @@ import asyncio
 import os
 from pathlib import Path
 
+import psutil
 import pytest
 
 from contracts.errors import ErrorCode
@@ -32,8 +33,10 @@ def refusal(settings: RendererSettings) -> ServiceError:
         async with Launcher(settings):
             pass
 
+    before = {child.pid for child in psutil.Process().children()}
     with pytest.raises(ServiceError) as caught:
         asyncio.run(test())
+    assert {child.pid for child in psutil.Process().children()} <= before, "Playwright's driver was left behind"
     return caught.value
 
 
