@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from contracts.errors import ErrorCode
 from contracts.geometry import Box, Viewport
 from contracts.wire import PublicInput, Wire
 
@@ -164,10 +163,3 @@ class RenderResult(Wire):
     captured_at: str = Field("", description="RFC 3339, UTC")
     timings: Timings = Timings()
     pool: PoolState | None = None
-
-
-class RenderFailure(Wire):
-    """Why nothing could be rendered: the problem's code and the text for the caller."""
-
-    code: ErrorCode
-    detail: str

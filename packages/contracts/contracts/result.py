@@ -8,8 +8,6 @@ from pydantic import Field
 from contracts.geometry import Box, ViewportName
 from contracts.wire import Wire
 
-SCHEMA_VERSION = "1.0"
-
 
 class Severity(StrEnum):
     """How much a finding matters, from a table in code: rule × page type × reach. Never from the model."""

@@ -47,13 +47,15 @@ class ServiceClient:
             detail = f"The {self._name} cannot be reached."
             raise ServiceError(ErrorCode.UNAVAILABLE, detail, reason=repr(exc), retry_after_s=1) from exc
         if response.is_error:
-            raise self._failure(response)
+            raise failure(self._name, response)
         return answer.model_validate_json(response.content)
 
-    def _failure(self, response: httpx2.Response) -> ServiceError:
-        try:
-            problem = Problem.model_validate_json(response.content)
-        except ValidationError:
-            reason = f"{self._name} answered {response.status_code}"
-            return ServiceError(ErrorCode.INTERNAL, f"The {self._name} failed.", reason=reason)
-        return ServiceError(problem.code, problem.detail, errors=problem.errors, retry_after_s=problem.retry_after_s)
+
+def failure(name: str, response: httpx2.Response) -> ServiceError:
+    """Return the error that an answer of the service `name` stands for."""
+    try:
+        problem = Problem.model_validate_json(response.content)
+    except ValidationError:
+        reason = f"{name} answered {response.status_code}"
+        return ServiceError(ErrorCode.INTERNAL, f"The {name} failed.", reason=reason)
+    return ServiceError(problem.code, problem.detail, errors=problem.errors, retry_after_s=problem.retry_after_s)

@@ -1,17 +1,17 @@
 """One page through the platform: submit, follow, fetch the report."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 import httpx2
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from contracts.analyze import Preset
 from contracts.errors import ErrorCode, Problem
 from contracts.result import Analysis
+from runtime.client import failure
 from runtime.errors import ServiceError
 
 OnStage = Callable[[str], None]
@@ -61,17 +61,10 @@ async def _follow(api: httpx2.AsyncClient, job: _Job, on_stage: OnStage) -> _Job
             return job
         if job.error is not None:
             raise ServiceError(job.error.code, job.error.detail, errors=job.error.errors)
-        begun = time.monotonic()
-        job = _read(await api.get(f"/v1/analyses/{job.id}", params={"wait": _POLL_S, "seen": seen}))
-        if job.status == seen and time.monotonic() - begun < _POLL_S / 2:
-            await asyncio.sleep(0.1)
+        job = _read(await api.get(f"/v1/analyses/{job.id}", params={"wait": _POLL_S}))
 
 
 def _read(answer: httpx2.Response) -> _Job:
-    if answer.is_success:
-        return _Job.model_validate_json(answer.content)
-    try:
-        problem = Problem.model_validate_json(answer.content)
-    except ValidationError as exc:
-        raise ServiceError(ErrorCode.INTERNAL, "The platform failed.", reason=answer.text[:500]) from exc
-    raise ServiceError(problem.code, problem.detail, errors=problem.errors, retry_after_s=problem.retry_after_s)
+    if answer.is_error:
+        raise failure("platform", answer)
+    return _Job.model_validate_json(answer.content)
