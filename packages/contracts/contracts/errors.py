@@ -66,6 +66,10 @@ class ErrorCode(StrEnum):
     PAGE_UNSTABLE = "page_unstable", 422, Fault.TARGET, False, "The page keeps navigating away"
     PAGE_CRASHED = "page_crashed", 422, Fault.TARGET, True, "The page crashed the browser"
 
+    CAPTURE_REFUSED = "capture_refused", 422, Fault.TARGET, False, "The page has what the request said must not be"
+    TARGET_BLOCKED = "target_blocked", 422, Fault.TARGET, True, "The site shows a block page to automated visitors"
+    ROBOTS_DISALLOWED = "robots_disallowed", 422, Fault.TARGET, False, "The site's robots.txt disallows this address"
+
     RENDERER_BUSY = "renderer_busy", 503, Fault.OURS, True, "Every browser is busy"
     BROWSER_FAILED = "browser_failed", 502, Fault.OURS, True, "The browser failed"
     ANALYSIS_UNAVAILABLE = "analysis_unavailable", 503, Fault.PROVIDER, True, "The model provider is not available"

@@ -1,53 +1,14 @@
 """What the renderer is asked for and what it answers."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from contracts.geometry import Box, Viewport
+from contracts.outputs import Output
+from contracts.visit import FailIf, Prepare, Visit
 from contracts.wire import PublicInput, Wire
-
-MAX_CAPTURE_PX = 16_000
-"""Taller captures can kill the browser: measured, see docs/adr/0006."""
-
-
-class Area(StrEnum):
-    """What part of the page a screenshot shows."""
-
-    FIRST_SCREEN = "first_screen"
-    FULL_PAGE = "full_page"
-    SECTIONS = "sections"
-
-
-class ImageFormat(StrEnum):
-    """How pixels are encoded."""
-
-    JPEG = "jpeg"
-    PNG = "png"
-    WEBP = "webp"
-
-
-class ScreenshotOutput(PublicInput):
-    """Pixels. `sections` gives one artifact for each section, named `<name>.1`, `<name>.2`, …"""
-
-    kind: Literal["screenshot"] = "screenshot"
-    name: str = Field("screenshot", pattern=r"^[a-z0-9_]{1,40}(\.[a-z0-9_]{1,40})?$")
-    area: Area = Area.FIRST_SCREEN
-    format: ImageFormat = ImageFormat.JPEG
-    quality: int = Field(80, ge=1, le=100, description="ignored for png")
-    viewport: Viewport = Viewport()
-
-
-class FactsOutput(PublicInput):
-    """`PageFacts` as JSON."""
-
-    kind: Literal["facts"] = "facts"
-    name: str = Field("facts", pattern=r"^[a-z0-9_]{1,40}(\.[a-z0-9_]{1,40})?$")
-    viewport: Viewport = Viewport()
-
-
-Output = Annotated[ScreenshotOutput | FactsOutput, Field(discriminator="kind")]
 
 
 class Settle(PublicInput):
@@ -75,6 +36,9 @@ class RenderRequest(PublicInput):
     settle: Settle | None = Field(None, description="missing: plain shots wait for load, the rest settles")
     budget_ms: int = Field(45_000, ge=1_000, le=120_000, description="what is left for the whole job, upload included")
     uploads: dict[str, TransferSlot] = Field(default_factory=dict, description="artifact name → where to PUT it")
+    visit: Visit = Field(Visit(), description="who the visitor is, and what the browser lets through")
+    prepare: Prepare = Field(Prepare(), description="what is waited for and done before anything is taken")
+    fail_if: FailIf = Field(FailIf(), description="what makes the job fail on purpose")
 
 
 class Artifact(Wire):
@@ -121,6 +85,29 @@ class Warning(StrEnum):  # noqa: A001  # the field's word; nothing here uses the
     REQUESTS_BLOCKED = "requests_blocked"
 
 
+class Completeness(Wire):
+    """What one viewport's pictures lack. `complete` is true when nothing is listed."""
+
+    viewport: Viewport
+    complete: bool
+    attempts: int = Field(1, description="2: the page was given a second chance, and this is what was better")
+    images_pending: list[str] = Field(default_factory=list, description="URLs, at most 20")
+    fonts_missing: list[str] = Field(default_factory=list, description="families that did not load, at most 20")
+    blank_bands: list[Box] = Field(default_factory=list, description="screen-high parts of the page in one colour")
+    unrevealed: list[Box] = Field(default_factory=list, description="content that is laid out but not shown")
+    consent_left: bool = Field(False, description="a consent banner was asked away and is still there")
+
+
+class BannerAction(Wire):
+    """One thing that was done about a banner or an overlay."""
+
+    viewport: Viewport
+    kind: str = Field(description="consent, dialog, newsletter, chat, other")
+    selector: str = ""
+    action: Literal["declined", "dismissed", "hidden", "failed"]
+    coverage: float = Field(0, description="share of the first screen that it covered, 0 to 1")
+
+
 class Timings(Wire):
     """Milliseconds of each phase. `browser_ms` is the time spent waiting on Chromium, `own_ms` the rest."""
 
@@ -158,6 +145,9 @@ class RenderResult(Wire):
     partial: bool = False
     warnings: list[Warning] = Field(default_factory=list)
     pending: list[str] = Field(default_factory=list, description="what was still loading, at most 20 URLs")
+    completeness: list[Completeness] = Field(default_factory=list, description="one verdict for each viewport")
+    banner_actions: list[BannerAction] = Field(default_factory=list, description="in the order in which they were done")
+    response_headers: dict[str, str] = Field(default_factory=dict, description="of the main document; no Set-Cookie")
     settled_by: Literal["quiet", "cap", "load", "none"] = "none"
     chromium: str = ""
     captured_at: str = Field("", description="RFC 3339, UTC")

@@ -4,16 +4,8 @@ from datetime import timedelta
 
 from contracts.analyze import AnalyzeRequest
 from contracts.geometry import VIEWPORTS, ViewportName
-from contracts.render import (
-    Area,
-    FactsOutput,
-    ImageFormat,
-    Output,
-    RenderRequest,
-    RenderResult,
-    ScreenshotOutput,
-    TransferSlot,
-)
+from contracts.outputs import Area, FactsOutput, ImageFormat, Output, ScreenshotOutput
+from contracts.render import RenderRequest, RenderResult, TransferSlot
 from gateway.blobs.base import BlobStore, new_key
 from gateway.jobs.states import Claimed
 

@@ -12,7 +12,8 @@ import structlog
 from fastapi import FastAPI, Request, Response
 
 from contracts.errors import ErrorCode
-from contracts.render import Area, FactsOutput, PoolState, RenderRequest, RenderResult, ScreenshotOutput
+from contracts.outputs import MANY, Output, ScreenshotOutput
+from contracts.render import PoolState, RenderRequest, RenderResult
 from renderer import render
 from renderer.browser import Browser, start
 from renderer.egress import EgressProxy
@@ -124,8 +125,8 @@ def _answer(body: RenderRequest, rendered: render.Rendered) -> Response:
     return Response(result.model_dump_json(), media_type="application/json")
 
 
-def _bare(output: ScreenshotOutput | FactsOutput) -> bool:
-    return isinstance(output, FactsOutput) or output.area is not Area.SECTIONS
+def _bare(output: Output) -> bool:
+    return not isinstance(output, ScreenshotOutput) or output.area not in MANY
 
 
 def _bare_answer(rendered: render.Rendered) -> Response:

@@ -9,12 +9,8 @@ from typing import Literal
 
 from contracts.facts import PageFacts
 from contracts.geometry import Box, Viewport
+from contracts.outputs import MAX_CAPTURE_PX, Area, FactsOutput, Output, ScreenshotOutput
 from contracts.render import (
-    MAX_CAPTURE_PX,
-    Area,
-    FactsOutput,
-    Output,
-    ScreenshotOutput,
     Section,
     Settle,
     Warning,  # noqa: A004  # the contract's word

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from contracts.errors import ErrorCode
 from contracts.geometry import Box, Viewport
-from contracts.render import ImageFormat, ScreenshotOutput
+from contracts.outputs import ImageFormat, ScreenshotOutput
 from renderer import errors
 from renderer.cdp import Connection, Message, ProtocolError, Session
 from renderer.network import NetworkLog

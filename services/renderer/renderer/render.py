@@ -8,13 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 from contracts.errors import ErrorCode, FieldError
 from contracts.geometry import Viewport
+from contracts.outputs import Area, Output, ScreenshotOutput
 from contracts.render import (
-    Area,
     Artifact,
-    Output,
     RenderRequest,
     RenderResult,
-    ScreenshotOutput,
     Settle,
     TransferSlot,
     Warning,  # noqa: A004  # the contract's word

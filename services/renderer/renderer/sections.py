@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from contracts.geometry import Box, Viewport
-from contracts.render import MAX_CAPTURE_PX, Section
+from contracts.outputs import MAX_CAPTURE_PX
+from contracts.render import Section
 from renderer import bands, blocks, raw
 from renderer.bands import Band, Solids
 from renderer.blocks import Block

@@ -9,7 +9,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
-from contracts.render import MAX_CAPTURE_PX, Settle, Warning  # noqa: A004  # the contract's word
+from contracts.outputs import MAX_CAPTURE_PX
+from contracts.render import (
+    Settle,
+    Warning,  # noqa: A004  # the contract's word
+)
 from renderer.page import Page
 
 _POLL_S = 0.05

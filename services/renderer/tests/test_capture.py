@@ -7,7 +7,11 @@ from PIL import Image, ImageChops, ImageStat
 
 from contracts.facts import PageFacts
 from contracts.geometry import DESKTOP, PHONE, Viewport
-from contracts.render import MAX_CAPTURE_PX, RenderResult, Warning  # noqa: A004  # the contract's word
+from contracts.outputs import MAX_CAPTURE_PX
+from contracts.render import (
+    RenderResult,
+    Warning,  # noqa: A004  # the contract's word
+)
 from tests.fixtures.pages import Pages
 from tests.fixtures.site import TALL_PX, Site
 
