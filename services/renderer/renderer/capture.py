@@ -41,6 +41,8 @@ class Plan:
     viewport: Viewport
     outputs: tuple[Output, ...]
     settle: Settle | None
+    watched: bool = True
+    """Whether requests are followed one by one; a single picture says nothing of them."""
 
     @property
     def shots(self) -> list[ScreenshotOutput]:
@@ -131,7 +133,8 @@ class Capture:
     async def run(self, agent: Message, verdicts: Verdicts, limits: Limits) -> View:
         """Do it all by `limits.end`. Raises `ServiceError` when not even a picture of the first screen could be had."""
         self._end = limits.end
-        visit = Visit(self._plan.url, self._plan.viewport, agent, facts.OBSERVER if self._plan.facts else "")
+        observer = facts.OBSERVER if self._plan.facts else ""
+        visit = Visit(self._plan.url, self._plan.viewport, agent, observer, self._plan.watched)
         try:
             async with asyncio.timeout_at(limits.end - _LAST_S):
                 await self._load(visit, verdicts, limits.load)
@@ -184,15 +187,18 @@ class Capture:
                 await self._shoot_page(seen)
             with self._watch.browser("capture"):
                 await asyncio.wait([glance], timeout=_LAST_S)
+            if glance.done():
+                glance.result()  # raises where what was photographed was a refusal of our own
         finally:
             glance.cancel()
 
     async def _glance(self) -> None:
         # Beside the picture, never before it: a title is not worth a round trip.
         try:
-            self._saw(await look(self._page))
+            seen = await look(self._page)
         except ServiceError:
             return
+        self._saw(seen)
 
     async def _whole(self, rule: Settle) -> None:
         """First screen as the visitor meets it, then all of the page: facts and pictures of one moment."""
@@ -262,6 +268,7 @@ class Capture:
 
     def _saw(self, seen: Look) -> None:
         self.view.title = seen.title
+        self._page.answered(seen.status)
         if seen.empty:
             self.view.warn(Warning.PAGE_EMPTY)
 

@@ -73,7 +73,8 @@ def plans(request: RenderRequest, url: str) -> list[Plan]:
         grouped.setdefault(output.viewport, []).append(output)
     plain = not any(_needs_settling(output) for output in request.outputs)
     rule = request.settle or (None if plain else Settle())
-    return [Plan(url, viewport, tuple(outputs), rule) for viewport, outputs in grouped.items()]
+    watched = rule is not None or len(request.outputs) > 1 or bool(request.uploads)
+    return [Plan(url, viewport, tuple(outputs), rule, watched) for viewport, outputs in grouped.items()]
 
 
 async def render(request: RenderRequest, url: str, pool: Pool[Browser], uploads: Uploads) -> Rendered:
