@@ -134,7 +134,12 @@ WEAKENING = {
     "--remote-debugging-address",
     "--no-proxy-server",
 }
-PROTECTING = {"ThirdPartyStoragePartitioning", "IsolateOrigins", "SitePerProcess", "BlockInsecurePrivateNetworkRequests"}
+PROTECTING = {
+    "ThirdPartyStoragePartitioning",
+    "IsolateOrigins",
+    "SitePerProcess",
+    "BlockInsecurePrivateNetworkRequests",
+}
 
 
 def test_the_command_line_holds_what_protects_and_nothing_that_weakens(live: Live) -> None:
