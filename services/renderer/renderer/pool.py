@@ -19,7 +19,7 @@ from contracts.render import PoolState, Pressure
 from renderer import machine
 from renderer.fleet import Fleet, Limits
 from renderer.slots import Resource, Slot, State
-from renderer.waiting import Line, retry_after_s
+from renderer.waiting import Line, Promises, retry_after_s
 from renderer.wear import Pace, Recycle
 from runtime.errors import ServiceError
 
@@ -60,6 +60,7 @@ class Pool(Generic[T]):
         self._fleet: Fleet[T] = Fleet(factory, limits, self._offer, self._forget)
         self._idle: list[Slot[T]] = []
         self._line: Line[Slot[T]] = Line(limits.renderer_queue, self._offer)
+        self._promises = Promises()
         self._pace = Pace()
         self._running = 0
         self._turnaround_s = 1.0
@@ -142,9 +143,11 @@ class Pool(Generic[T]):
             raise self._fleet.problem or ServiceError(ErrorCode.UNAVAILABLE, "No browser is running.", retry_after_s=5)
 
     def busy(self) -> ServiceError:
-        """Return the refusal of a job for which there is no room."""
+        """Return the refusal of a job for which there is no room, and remember when it will be back."""
+        retry_after = self._retry_after_s()
+        self._promises.add(retry_after)
         detail = "Every browser is busy. Try again later."
-        return ServiceError(ErrorCode.RENDERER_BUSY, detail, retry_after_s=self._retry_after_s())
+        return ServiceError(ErrorCode.RENDERER_BUSY, detail, retry_after_s=retry_after)
 
     async def _take(self, within: timedelta) -> Slot[T]:
         if self._draining:
@@ -262,7 +265,7 @@ class Pool(Generic[T]):
         return ""
 
     def _retry_after_s(self) -> float:
-        return retry_after_s(len(self._line), len(self._fleet.slots), self._turnaround_s)
+        return retry_after_s(len(self._line), len(self._promises), len(self._fleet.slots), self._turnaround_s)
 
 
 def _stopping() -> ServiceError:

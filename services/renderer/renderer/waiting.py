@@ -1,6 +1,8 @@
 """The line before the pool: bounded, first come first served, and able to say when to come back."""
 
 import asyncio
+import heapq
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -68,10 +70,36 @@ class Line(Generic[S]):
                 waiter.set_exception(error)
 
 
-def retry_after_s(queued: int, slots: int, turnaround_s: float) -> float:
-    """Return when a newcomer would be served: all who wait now and itself, at the rate at which slots come free.
+class Promises:
+    """Who has been told to come back, and when: they will be ahead of whoever is refused next."""
 
-    `turnaround_s` is what one job occupies a slot for, clearing up included; `slots` of them work side by side.
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Nobody has been told anything."""
+        self._clock = clock
+        self._due: list[float] = []
+
+    def __len__(self) -> int:
+        """Return how many are still to come back."""
+        now = self._clock()
+        while self._due and self._due[0] <= now:
+            heapq.heappop(self._due)
+        return len(self._due)
+
+    def add(self, seconds: float) -> None:
+        """Note that somebody was told to come back in `seconds`. At the longest, all are told the same: none is noted."""
+        if seconds < LONGEST_S:
+            heapq.heappush(self._due, self._clock() + seconds)
+
+
+_RETURN = 0.8
+"""Share of the refused that is expected back; with none missing, the line is a little fuller than promised."""
+
+
+def retry_after_s(queued: int, promised: int, slots: int, turnaround_s: float) -> float:
+    """Return when a newcomer would be served: after all who wait or were told to come back, at the rate of draining.
+
+    Everybody told the same would come back together, and nearly all be refused again. `turnaround_s` is what one job
+    occupies a slot for, clearing up included; `slots` of them work side by side.
     """
     drained_per_s = max(1, slots) / max(turnaround_s, 0.001)
-    return min(LONGEST_S, max(SHORTEST_S, (queued + 1) / drained_per_s))
+    return min(LONGEST_S, max(SHORTEST_S, (queued + _RETURN * promised + 1) / drained_per_s))
