@@ -86,7 +86,7 @@ class Promises:
         return len(self._due)
 
     def add(self, seconds: float) -> None:
-        """Note that somebody was told to come back in `seconds`. At the longest, all are told the same: none is noted."""
+        """Note that somebody was told to come back in `seconds`; not when that is the longest, which all are told."""
         if seconds < LONGEST_S:
             heapq.heappush(self._due, self._clock() + seconds)
 

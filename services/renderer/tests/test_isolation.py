@@ -83,7 +83,7 @@ def test_the_second_time_it_is_the_pages_fault_and_stays_so() -> None:
         assert len(page.victims) == 2
         assert await code_of(isolation.run(BAD, page, LONG)) is ErrorCode.PAGE_CRASHED
         assert len(page.victims) == 2, "a condemned page was opened"
-        assert await isolation.run(GOOD, at_once, LONG)
+        assert await isolation.run(GOOD, at_once, LONG) is not None
         await isolation.pool.drain(LONG)
 
     check(test)
@@ -97,7 +97,7 @@ def test_fifty_copies_end_no_more_browsers_than_there_are_slots_and_one() -> Non
         codes = await asyncio.gather(*(code_of(isolation.run(BAD, page, LONG)) for _ in range(50)))
         assert set(codes) == {ErrorCode.PAGE_CRASHED}
         assert len(page.victims) <= slots + 1
-        assert await isolation.run(GOOD, at_once, LONG)
+        assert await isolation.run(GOOD, at_once, LONG) is not None
         await isolation.pool.drain(LONG)
 
     check(test)
@@ -177,7 +177,7 @@ def test_where_it_did_not_others_go_on() -> None:
     async def test() -> None:
         isolation, _, kills = await isolated(Limits(renderer_slots=2))
         job, task = await _second_chance(isolation, kills, starved=False)
-        assert await isolation.run(GOOD, at_once, LONG)
+        assert await isolation.run(GOOD, at_once, LONG) is not None
         job.finish.set()
         await task
         await isolation.pool.drain(LONG)

@@ -1,12 +1,13 @@
 """`python -m renderer` as an operator meets it."""
 
+import functools
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -15,7 +16,6 @@ import psutil
 import pytest
 
 from renderer import processes
-
 from tests.fixtures.site import Site
 
 
@@ -109,10 +109,12 @@ def browsers(folder: Path) -> list[int]:
     return [int(path.read_text()) for path in folder.glob("cro-renderer-*/slot-*/pid")]
 
 
-@pytest.mark.parametrize("stopped", [False, True], ids=["running", "stopped"])
-def test_killed_in_the_middle_of_a_render_it_takes_its_browsers_along(site: Site, scratch: Path, stopped: bool) -> None:
-    folder = own(scratch, f"killed-{stopped}")
-    page = f"/never?renderer-killed-{stopped}"
+@pytest.mark.parametrize("number", [signal.SIGCONT, signal.SIGSTOP], ids=["running", "stopped"])
+def test_killed_in_the_middle_of_a_render_it_takes_its_browsers_along(
+    site: Site, scratch: Path, number: signal.Signals
+) -> None:
+    folder = own(scratch, f"killed-{number.name}")
+    page = f"/never?renderer-killed-{number.name}"
     with serving(site, folder) as server:
         assert server.stdout
         base = server.stdout.readline().split()[-1]
@@ -123,8 +125,7 @@ def test_killed_in_the_middle_of_a_render_it_takes_its_browsers_along(site: Site
             assert server.poll() is None
         leaders = browsers(folder)
         assert leaders
-        if stopped:
-            os.kill(leaders[0], signal.SIGSTOP)  # its own goodbye it can no longer say
+        os.kill(leaders[0], number)  # one that is stopped cannot say its own goodbye
         server.kill()
         server.wait(30)
         thread.join(30)
@@ -133,7 +134,7 @@ def test_killed_in_the_middle_of_a_render_it_takes_its_browsers_along(site: Site
     assert until(lambda: not list(folder.iterdir())), "its folders are still there"
 
 
-def answered(base: str, body: dict[str, object]) -> None:
+def answered(base: str, body: Mapping[str, object]) -> None:
     with suppress(httpx2.HTTPError):
         httpx2.post(f"{base}/render", json=body, trust_env=False, timeout=60)
 
@@ -167,10 +168,14 @@ def test_orphans_that_it_gets_as_a_containers_first_process_are_reaped(site: Sit
             os.kill(leader, signal.SIGKILL)
             body = {"url": site.url(f"/static?orphans={key}"), "outputs": [{"kind": "screenshot"}]}
             assert httpx2.post(f"{base}/render", json=body, trust_env=False, timeout=60).status_code == 200
-            assert until(lambda leader=leader: leader not in browsers(scratch / "adopting"))
+            assert until(functools.partial(is_gone, leader, scratch / "adopting"))
         assert until(lambda: not zombies(root)), zombies(root)
         server.terminate()
         server.communicate(timeout=60)
+
+
+def is_gone(leader: int, folder: Path) -> bool:
+    return leader not in browsers(folder)
 
 
 def zombies(root: psutil.Process) -> list[psutil.Process]:

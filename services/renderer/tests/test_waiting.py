@@ -6,6 +6,8 @@ from contracts.errors import ErrorCode
 from renderer.waiting import LONGEST_S, Line, Promises, retry_after_s
 from runtime.errors import ServiceError
 
+from .test_pool import until
+
 
 @pytest.mark.parametrize(
     ("queued", "promised", "slots", "turnaround_s", "expected"),
@@ -41,8 +43,7 @@ def test_ending_the_line_refuses_all_who_wait() -> None:
     async def test() -> None:
         line: Line[str] = Line(2, lambda _slot: None)
         waiting = [asyncio.create_task(line.wait(30)) for _ in range(2)]
-        while len(line) < 2:
-            await asyncio.sleep(0)
+        await until(lambda: len(line) == 2)
         assert line.full
         line.end(ServiceError(ErrorCode.RENDERER_BUSY, "It stops."))
         for outcome in await asyncio.gather(*waiting, return_exceptions=True):
