@@ -109,6 +109,14 @@ class Browser:
         """Return the memory of all its processes."""
         return processes.memory_mb(self.pid)
 
+    def cpu_s(self) -> float:
+        """Return the CPU time that all its processes have taken, in seconds."""
+        return processes.cpu_s(self.pid)
+
+    def yield_cpu(self) -> None:
+        """Let every other process on the machine go first."""
+        processes.yield_cpu(self.pid)
+
     def kill(self) -> None:
         """Kill all its processes."""
         processes.kill_group(self.pid)

@@ -28,6 +28,13 @@ _BACKOFF_S = (0.25, 30.0)
 _WEIGH_EVERY_S = 10.0
 """Seconds between two looks at all slots' memory, beside the looks after every few jobs."""
 
+_RATION_EVERY_S = 0.5
+_RATION_S = 2.0
+"""CPU seconds that a job may take, after its first two seconds, before others go first.
+
+A whole analysis takes two to three (docs/benchmarks.md), so an honest page rarely gets there.
+"""
+
 T = TypeVar("T", bound=Resource)
 
 
@@ -84,6 +91,7 @@ class Fleet(Generic[T]):
         for _ in failures:
             self.spawn(self._refill())
         self.spawn(self._weigh_all())
+        self.spawn(self._ration())
 
     async def end(self) -> None:
         """End every slot and every task."""
@@ -176,6 +184,18 @@ class Fleet(Generic[T]):
         if megabytes > self._limits.renderer_recycle_mb:
             self.replace(slot, Recycle.MEMORY)
 
+    async def ration(self, slot: Slot[T]) -> None:
+        """Look how much CPU time the present job has taken, and let others go first when that is a lot."""
+        since, used = slot.since, await asyncio.to_thread(slot.resource.cpu_s)
+        if slot.since != since or slot not in self.slots:
+            return  # another job has begun meanwhile
+        if slot.rationed_at != since:
+            slot.rationed_at, slot.cpu_s = since, used
+        elif used - slot.cpu_s >= _RATION_S:
+            log.warning("slot_greedy", cpu_s=round(used - slot.cpu_s, 1))
+            slot.resource.yield_cpu()
+            slot.greedy = True
+
     def spawn(self, work: Coroutine[Any, Any, object]) -> None:
         """Run `work` in the fleet's own context: a browser outlives the request in whose course it was started."""
         task = asyncio.create_task(work, context=self._context)
@@ -219,6 +239,15 @@ class Fleet(Generic[T]):
             for slot in list(self.slots):
                 await self.weigh(slot)
             await asyncio.sleep(_WEIGH_EVERY_S)
+
+    async def _ration(self) -> None:
+        """Let a job that has had its share of the CPU stand back behind the others; its browser serves no other."""
+        while True:
+            await asyncio.sleep(_RATION_EVERY_S)
+            now = time.monotonic()
+            for slot in [slot for slot in self.slots if slot.state is State.BUSY and not slot.greedy]:
+                if now - slot.since >= _RATION_S:
+                    await self.ration(slot)
 
     async def _end(self, slot: Slot[T]) -> None:
         try:

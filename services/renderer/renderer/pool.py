@@ -200,6 +200,9 @@ class Pool(Generic[T]):
         if slot.resource.tainted:
             self._fleet.discard(slot, Recycle.ANOMALY)
             return
+        if slot.greedy:
+            self._fleet.discard(slot, Recycle.GREEDY)
+            return
         try:
             async with asyncio.timeout(_RESET.total_seconds()):
                 await slot.resource.reset()

@@ -38,6 +38,12 @@ class Resource(Protocol):
     async def canary(self) -> float:
         """Do a small piece of work that is always the same; return the seconds. Raises `ServiceError`."""
 
+    def cpu_s(self) -> float:
+        """Return the CPU time that it has taken so far. May take milliseconds: called in a thread."""
+
+    def yield_cpu(self) -> None:
+        """Let others go first from now on; cannot be undone."""
+
     def memory_mb(self) -> int:
         """Return the memory that it holds now. May take milliseconds: called in a thread."""
 
@@ -63,6 +69,9 @@ class Slot(Generic[T]):
         self.since = now
         self.retired = False
         self.replacing = False
+        self.greedy = False
+        self.rationed_at = 0.0
+        self.cpu_s = 0.0
 
     def weighed(self, megabytes: int) -> None:
         """Account for its memory."""

@@ -29,6 +29,7 @@ class Recycle(StrEnum):
     CRASH = "crash"
     DEADLINE = "deadline"
     SOLO = "solo"
+    GREEDY = "greedy"
 
 
 class Pace:

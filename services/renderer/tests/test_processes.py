@@ -55,3 +55,13 @@ def test_groups_that_are_still_there_are_named(holder: subprocess.Popen[bytes]) 
     with holder:
         assert processes.reap({holder.pid, 2**22 - 1}) == {holder.pid}
         processes.kill_group(holder.pid)
+
+
+def test_cpu_time_of_a_group_and_standing_back() -> None:
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True) as busy:
+        while processes.cpu_s(busy.pid) < 0.1:
+            assert busy.poll() is None
+        processes.yield_cpu(busy.pid)
+        assert os.getpriority(os.PRIO_PROCESS, busy.pid) == 15
+        processes.kill_group(busy.pid)
+    assert processes.cpu_s(busy.pid) == 0
