@@ -16,6 +16,7 @@ import httpx2
 import psutil
 
 _MOMENT_S = 2.0
+_IDLE_S = 2.0
 VIEWPORT = {"width": 1280, "height": 800}
 
 
@@ -44,7 +45,10 @@ class Service:
     async def shoot(self, url: str, budget_ms: int = 30_000, **output: Any) -> Answer:  # noqa: ANN401  # a request body
         wanted = {"kind": "screenshot", "format": "jpeg", "viewport": VIEWPORT, **output}
         begun = time.perf_counter()
-        answer = await self.client.post("/render", json={"url": url, "outputs": [wanted], "budget_ms": budget_ms})
+        try:
+            answer = await self.client.post("/render", json={"url": url, "outputs": [wanted], "budget_ms": budget_ms})
+        except httpx2.TransportError as exc:
+            return Answer(0, type(exc).__name__, time.perf_counter() - begun, None)
         seconds = time.perf_counter() - begun
         retry_after = answer.headers.get("retry-after")
         typed = answer.headers["content-type"] == "application/problem+json"
@@ -110,11 +114,14 @@ async def service(host: str, **settings: str) -> AsyncIterator[Service]:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "renderer", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, env=env
         )
-        assert process.stdout is not None
-        line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
-        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
-        base = line.strip().rsplit(" ", 1)[-1]
-        async with httpx2.AsyncClient(base_url=base, timeout=180, trust_env=False, limits=limits) as client:
-            yield Service(client, process.pid, temp)
-        process.send_signal(signal.SIGTERM)
-        await process.wait()
+        try:
+            assert process.stdout is not None
+            line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
+            # Shorter than the server's: else a request meets a connection that is just being closed.
+            limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=_IDLE_S)
+            base = line.strip().rsplit(" ", 1)[-1]
+            async with httpx2.AsyncClient(base_url=base, timeout=180, trust_env=False, limits=limits) as client:
+                yield Service(client, process.pid, temp)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            await process.wait()

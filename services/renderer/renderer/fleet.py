@@ -32,7 +32,7 @@ _RATION_EVERY_S = 0.5
 _RATION_S = 2.0
 """CPU seconds that a job may take, after its first two seconds, before others go first.
 
-A whole analysis takes two to three (docs/benchmarks.md), so an honest page rarely gets there.
+A whole analysis of a heavy page takes two to three, its first ones included: an honest page rarely gets there.
 """
 
 T = TypeVar("T", bound=Resource)
