@@ -67,6 +67,16 @@ check: lint type test ## Everything that CI runs
 bench: setup ## Speed against the baselines, side by side in one run
 	@$(BIN)/python -m tests.bench
 
+.PHONY: soak burst hostile
+soak: setup ## Thousands of renders, nothing may grow: make soak [N=5000]
+	@$(BIN)/python -m tests.load soak $(or $(N),5000)
+
+burst: setup ## 200 clients at once: make burst [N=60 seconds]
+	@$(BIN)/python -m tests.load burst $(or $(N),60)
+
+hostile: setup ## Pages that mean harm beside good ones: make hostile [N=3 rounds]
+	@$(BIN)/python -m tests.load hostile $(or $(N),3)
+
 # --- maintenance -------------------------------------------------------------------------------------------------------
 
 .PHONY: lock generate clean

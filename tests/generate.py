@@ -27,6 +27,7 @@ SETTINGS: dict[str, type[Settings]] = {
 }
 _DERIVED = {
     "renderer_slots": "2 per CPU",
+    "renderer_queue": "2 per browser",
     "renderer_scratch": "the system's temporary folder",
     "cro_data": "`~/.local/share/cro-analyzer`",
 }

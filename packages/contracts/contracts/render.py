@@ -131,6 +131,17 @@ class PoolState(Wire):
     queued: int = 0
 
 
+class Pressure(PoolState):
+    """What a load balancer or an operator asks a renderer: is there room, and what uses it."""
+
+    busy: int = 0
+    memory_mb: list[int] = Field(default_factory=list, description="PSS of each browser, as last weighed")
+    oldest_job_s: float = Field(0, description="how long the longest of the running jobs has run")
+    accepting: bool = True
+    reason: Literal["", "full", "draining", "no_browser"] = Field("", description="why it does not accept")
+    retry_after_s: float = Field(0, description="when to come back, where it does not accept")
+
+
 class RenderResult(Wire):
     """What became of a render. With `partial`, something that was asked for is missing: `warnings` says what."""
 

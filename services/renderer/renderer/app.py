@@ -13,10 +13,11 @@ from fastapi import FastAPI, Request, Response
 
 from contracts.errors import ErrorCode
 from contracts.outputs import MANY, Output, ScreenshotOutput
-from contracts.render import PoolState, RenderRequest, RenderResult
-from renderer import render
+from contracts.render import Pressure, RenderRequest, RenderResult
+from renderer import pressure, render
 from renderer.browser import Browser, start
 from renderer.egress import EgressProxy
+from renderer.isolation import Isolation
 from renderer.launcher import Launcher
 from renderer.pool import Pool
 from renderer.settings import RendererSettings
@@ -39,6 +40,7 @@ class Renderer:
         self._egress = EgressProxy(self._policy)
         self._uploads = Uploads(settings.renderer_upload_origins, storage)
         self.pool: Pool[Browser] = Pool(self._start, settings)
+        self._isolation = Isolation(self.pool, settings.renderer_poison_s, settings.renderer_queue)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -61,7 +63,7 @@ class Renderer:
         target = netguard.parse(request.url)
         self._policy.check_target(target)
         self._uploads.check(request.uploads)
-        return await render.render(request, target.url, self.pool, self._uploads)
+        return await render.render(request, target.url, self._isolation, self._uploads)
 
     async def _start(self) -> Browser:
         return await start(self._launcher, self._egress.listener, sandboxed=self._settings.renderer_sandbox == "on")
@@ -85,9 +87,9 @@ def create_app(settings: RendererSettings, *, storage: httpx2.AsyncBaseTransport
         rendered = await _unless_gone(request, renderer.render(body))
         return _answer(body, rendered)
 
-    @app.get("/pressure", summary="Room in the pool")
-    async def pressure() -> PoolState:
-        return renderer.pool.state()
+    @app.get("/pressure", response_model=Pressure, summary="Room in the pool, as JSON or as 200 ok / 503 busy")
+    async def get_pressure(request: Request) -> Response:
+        return pressure.answer(request, renderer.pool.pressure())
 
     return app
 

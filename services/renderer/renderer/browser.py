@@ -9,7 +9,7 @@ import structlog
 
 from contracts.errors import ErrorCode
 from contracts.geometry import DESKTOP
-from renderer import processes
+from renderer import canary, processes, sandbox
 from renderer.agents import agent
 from renderer.cdp import Connection, Message
 from renderer.launcher import Launcher, Started, sandbox_failure
@@ -99,9 +99,23 @@ class Browser:
         for page in pages:
             self._first.pop(page.context, None)
 
+    async def canary(self) -> float:
+        """Return the seconds that our own small page takes now. Raises `ServiceError`."""
+        reading = await canary.measure(self._connection)
+        self._first.pop(reading.context, None)
+        return reading.seconds
+
     def memory_mb(self) -> int:
         """Return the memory of all its processes."""
         return processes.memory_mb(self.pid)
+
+    def cpu_s(self) -> float:
+        """Return the CPU time that all its processes have taken, in seconds."""
+        return processes.cpu_s(self.pid)
+
+    def yield_cpu(self) -> None:
+        """Let every other process on the machine go first."""
+        processes.yield_cpu(self.pid)
 
     def kill(self) -> None:
         """Kill all its processes."""
@@ -123,15 +137,15 @@ class Browser:
         await self._connection.browser.call("Target.setDiscoverTargets", discover=True, filter=[{"type": "page"}])
 
     async def check_sandbox(self) -> None:
-        """Raise `ServiceError` unless the page that is open runs behind a seccomp filter."""
+        """Raise `ServiceError` unless the page that is open runs behind a filter, in namespaces of its own."""
         assert self._spare, "checked after a job"
         await asyncio.shield(self._spare)
         for _ in range(_LOOKS):
-            bare = processes.unconfined(self.pid)
-            if bare == []:
+            lacking = sandbox.gaps(self.pid)
+            if lacking == []:
                 return
             await asyncio.sleep(_LOOK_S)  # a process that has just been forked has no filter yet
-        raise sandbox_failure(f"page processes without a seccomp filter: {bare}")
+        raise sandbox_failure(f"page processes lack: {lacking}")
 
     def _prepare(self) -> asyncio.Task[Page]:
         task = asyncio.create_task(open_page(self._connection, agent(DESKTOP, self.version)))

@@ -30,6 +30,14 @@ class ProtocolError(ServiceError):
         self.message = message
 
 
+class BrowserGone(ServiceError):  # noqa: N818  # named for what happened
+    """The browser ended, or its connection did."""
+
+    def __init__(self, reason: str) -> None:
+        """`reason` is what the socket said."""
+        super().__init__(ErrorCode.BROWSER_FAILED, "The browser ended before it was done.", reason=reason)
+
+
 class Session:
     """Commands to one target (a page, a frame's process, a worker) and the events that come from it."""
 
@@ -166,8 +174,8 @@ class Connection:
             answer.set_result(message["result"])
 
 
-def _gone(reason: Exception | None) -> ServiceError:
-    return ServiceError(ErrorCode.BROWSER_FAILED, "The browser ended before it was done.", reason=repr(reason))
+def _gone(reason: Exception | None) -> BrowserGone:
+    return BrowserGone(repr(reason))
 
 
 def _seen(future: asyncio.Future[Any]) -> None:

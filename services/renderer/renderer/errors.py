@@ -1,5 +1,7 @@
 """What Chromium's network errors mean to a caller."""
 
+from typing import TypeVar
+
 from contracts.errors import ErrorCode
 from runtime.errors import ServiceError
 
@@ -49,6 +51,19 @@ def navigation(text: str, verdict: ErrorCode | None) -> ServiceError:
     name = text.removeprefix("net::")
     code = verdict or next((code for prefix, code in _PREFIXES if name.startswith(prefix)), ErrorCode.BROWSER_FAILED)
     return ServiceError(code, _TEXTS.get(code, "The browser failed to open the page."), reason=f"{text} ({code})")
+
+
+T = TypeVar("T")
+
+
+def unless_crashed(outcomes: list[T | ServiceError]) -> list[T | ServiceError]:
+    """Return what became of a job's views; raise the crash where it left nothing but failures."""
+    failures = [outcome for outcome in outcomes if isinstance(outcome, ServiceError)]
+    if len(failures) == len(outcomes):
+        for failure in failures:
+            if failure.code in {ErrorCode.PAGE_CRASHED, ErrorCode.BROWSER_FAILED}:
+                raise failure
+    return outcomes
 
 
 _BY_VALUE = {code.value: code for code in ErrorCode}

@@ -6,6 +6,11 @@ for flag; do
   shift
   case $flag in
     --user-data-dir=*) ;;
+    # Playwright switches this protection off, in the middle of a list of things that are better off.
+    --disable-features=*ThirdPartyStoragePartitioning,*)
+      set -- "$@" "${flag%%ThirdPartyStoragePartitioning,*}${flag#*ThirdPartyStoragePartitioning,}" ;;
+    --disable-features=*,ThirdPartyStoragePartitioning)
+      set -- "$@" "${flag%,ThirdPartyStoragePartitioning}" ;;
     *) set -- "$@" "$flag" ;;
   esac
 done

@@ -4,8 +4,9 @@ import asyncio
 import fcntl
 import os
 import shutil
+import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,9 @@ from runtime.errors import ServiceError
 log = structlog.get_logger(__name__)
 
 _SCRIPT = Path(__file__).with_name("launch.sh")
+_WATCHDOG = Path(__file__).with_name("watchdog.sh")
+_SHELL = "/bin/sh"
+_TIDY_S = 30.0
 # Debian's /usr/bin/chromium* are shell scripts: ending one can leave the browser running. These are the browsers.
 _DEBIAN = (Path("/usr/lib/chromium/chromium-headless-shell"), Path("/usr/lib/chromium/chromium"))
 _REMEDY = "Install Debian's chromium-headless-shell, or run `playwright install chromium-headless-shell`"
@@ -55,6 +59,7 @@ class Started:
     browser: Browser
     pid: int
     folder: Path
+    ended: Callable[[], None]
 
     async def devtools(self) -> str:
         """Return where the second connection goes, once Chromium has said so."""
@@ -68,6 +73,7 @@ class Started:
         while any(processes.group(self.pid)):  # noqa: ASYNC110  # the kernel sends no event for a whole group
             await asyncio.sleep(0.02)
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
+        self.ended()
 
 
 class Launcher:
@@ -81,6 +87,10 @@ class Launcher:
         self._root = Path()
         self._lock = -1
         self._starting = asyncio.Lock()
+        self._folders: set[Path] = set()
+        self._leaders: set[int] = set()
+        self._watchdog: subprocess.Popen[bytes] | None = None
+        self._tidying: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         """Find the browser and make the scratch folder. Raises `ServiceError` (unavailable) naming the remedy."""
@@ -93,34 +103,66 @@ class Launcher:
             self._binary = self._find()
             self._check_user()
             self._make_root()
+            self._watch()
         except BaseException:
             await self.__aexit__()
             raise
+        self._tidying = asyncio.create_task(self._keep_tidy())
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
         """Stop the driver and remove the scratch folder."""
+        if self._tidying:
+            self._tidying.cancel()
         if self._playwright:
             with suppress(Error):
                 await self._playwright.stop()
         if self._lock >= 0:
             os.close(self._lock)
             shutil.rmtree(self._root, ignore_errors=True)
+        if self._watchdog:
+            await asyncio.to_thread(self._watchdog.communicate)
 
     async def launch(self, proxy_port: int) -> Started:
         """Start one browser whose only way out is the proxy on that loopback port. Raises `ServiceError`."""
         folder = Path(tempfile.mkdtemp(prefix="slot-", dir=self._root))
+        self._folders.add(folder)
         try:
             (folder / "tmp").mkdir()
             browser = await self._start(folder, proxy_port)
             pid = int((folder / "pid").read_text())
-            return Started(browser, pid, folder)
+            self._leaders.add(pid)
+            return Started(browser, pid, folder, lambda: self._folders.discard(folder))
         except BaseException:
             # A start that was given up half-way must not leave a browser behind.
             with suppress(OSError, ValueError):
                 processes.kill_group(int((folder / "pid").read_text()))
             shutil.rmtree(folder, ignore_errors=True)
+            self._folders.discard(folder)
             raise
+
+    async def tidy(self) -> None:
+        """Clear away what browsers left that have ended: processes without a parent, folders that came back."""
+        self._leaders &= processes.reap(self._leaders)
+        for folder in set(self._root.glob("slot-*")) - self._folders:
+            log.warning("folder_swept", folder=folder.name)
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def _keep_tidy(self) -> None:
+        while True:
+            await asyncio.sleep(_TIDY_S)
+            await self.tidy()
+
+    def _watch(self) -> None:
+        # In a session of its own: a signal to our group must not end what is there to outlive us.
+        self._watchdog = subprocess.Popen(  # noqa: S603  # our own script, and a folder of our own making
+            [_SHELL, _WATCHDOG, self._root],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            env={"PATH": os.environ.get("PATH", os.defpath)},
+        )
 
     async def _start(self, folder: Path, proxy_port: int) -> Browser:
         driver = await self._driver()

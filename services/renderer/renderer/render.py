@@ -21,8 +21,8 @@ from renderer import errors
 from renderer.agents import agent
 from renderer.browser import Browser
 from renderer.capture import Capture, Limits, Plan, View
+from renderer.isolation import Isolation
 from renderer.network import MAX_LISTED
-from renderer.pool import Pool
 from renderer.stopwatch import Stopwatch
 from renderer.uploads import Upload, Uploads
 from runtime.errors import ServiceError
@@ -77,7 +77,7 @@ def plans(request: RenderRequest, url: str) -> list[Plan]:
     return [Plan(url, viewport, tuple(outputs), rule, watched) for viewport, outputs in grouped.items()]
 
 
-async def render(request: RenderRequest, url: str, pool: Pool[Browser], uploads: Uploads) -> Rendered:
+async def render(request: RenderRequest, url: str, isolation: Isolation[Browser], uploads: Uploads) -> Rendered:
     """Do one job within its budget; `url` is the request's, in canonical form. Raises `ServiceError`."""
     watch, begun = Stopwatch(), time.monotonic()
     budget = request.budget_ms / 1000
@@ -86,13 +86,14 @@ async def render(request: RenderRequest, url: str, pool: Pool[Browser], uploads:
 
     async def work(browser: Browser) -> list[View | ServiceError]:
         watch.queue_s = time.monotonic() - begun
-        return await _views(browser, wanted, request.job_id, watch, begun + hard.total_seconds())
+        views = await _views(browser, wanted, request.job_id, watch, begun + hard.total_seconds())
+        return errors.unless_crashed(views)
 
     wanted = plans(request, url)
-    views = await pool.run(work, hard)
+    views = await isolation.run(url, work, hard)
     rendered = _assemble(request, views, watch)
     await _store(rendered, request.uploads, uploads, timedelta(seconds=begun + budget - time.monotonic()), watch)
-    result = rendered.result.model_copy(update={"timings": watch.timings(), "pool": pool.state()})
+    result = rendered.result.model_copy(update={"timings": watch.timings(), "pool": isolation.pool.state()})
     return Rendered(result, rendered.pieces)
 
 

@@ -3,7 +3,7 @@
 import os
 import tempfile
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,11 @@ def _default_slots() -> int:
     return 2 * (len(os.sched_getaffinity(0)) or 1)
 
 
+def _default_queue(values: dict[str, Any]) -> int:
+    # A job that is let in waits for two others at most: its time stays within twice that of a pool that is just full.
+    return 2 * int(values.get("renderer_slots", 1))
+
+
 class RendererSettings(Settings):
     """Settings of the renderer. Times are in seconds, memory in megabytes."""
 
@@ -24,10 +29,18 @@ class RendererSettings(Settings):
     egress_allow_private: str = Field("", description="host:port,… that may be opened although private; logged")
 
     renderer_slots: int = Field(default_factory=_default_slots, ge=1, le=64, description="browsers; two per core")
-    renderer_queue: int = Field(16, ge=0, le=10_000, description="jobs that may wait for a browser")
+    renderer_queue: int = Field(
+        default_factory=_default_queue, ge=0, le=10_000, description="jobs that may wait for a browser; two per browser"
+    )
     renderer_wait_s: float = Field(15, gt=0, description="longest wait for a browser before renderer_busy")
     renderer_recycle_uses: int = Field(50, ge=1, description="jobs after which a browser is replaced")
-    renderer_recycle_mb: int = Field(1_500, ge=100, description="resident memory after which a browser is replaced")
+    renderer_recycle_mb: int = Field(1_500, ge=100, description="memory (PSS) above which a browser is replaced")
+    renderer_canary_s: float = Field(
+        60,
+        ge=0,
+        description="time between two measurements of a browser's own speed; one that slows is replaced; 0: none",
+    )
+    renderer_poison_s: float = Field(600, ge=0, description="how long a page that ended a browser is remembered")
     renderer_start_s: float = Field(20, gt=0, description="longest start of a browser")
     renderer_drain_s: float = Field(25, ge=0, description="time that running jobs get when the service stops")
     renderer_sandbox: Literal["on", "off"] = Field("on", description="off: Chromium without its sandbox; logged")

@@ -1,15 +1,17 @@
 import base64
 import json
 import socket
+import threading
+from pathlib import Path
 
 import httpx2
 import pytest
 
 from contracts.facts import PageFacts
-from contracts.render import RenderResult
+from contracts.render import Pressure, RenderResult
 from tests.fixtures.site import Site
 
-from .conftest import Live, problem
+from .conftest import Live, problem, run, settings_for
 
 SHOT = {"kind": "screenshot", "name": "shot"}
 FACTS = {"kind": "facts", "name": "facts"}
@@ -114,3 +116,41 @@ def test_health_and_metrics(live: Live, site: Site) -> None:
     metrics = httpx2.get(f"{live.base}/metrics", trust_env=False).text
     assert 'cro_renderer_slots{state="idle"}' in metrics
     assert "cro_renderer_job_seconds_count" in metrics
+
+
+def test_pressure_as_json_and_as_a_status(live: Live) -> None:
+    answer = httpx2.get(f"{live.base}/pressure", trust_env=False)
+    pressure = Pressure.model_validate_json(answer.content)
+    assert pressure.accepting
+    assert pressure.slots == len(pressure.memory_mb) == 2
+    assert "retry-after" not in answer.headers
+    for text in (
+        httpx2.get(f"{live.base}/pressure", headers={"accept": "text/plain"}, trust_env=False),
+        httpx2.get(f"{live.base}/pressure?format=text", trust_env=False),
+    ):
+        assert (text.status_code, text.text) == (200, "ok")
+        assert text.headers["content-type"].startswith("text/plain")
+
+
+def test_a_full_renderer_says_busy_and_when_to_come_back(site: Site, scratch: Path) -> None:
+    folder = scratch / "full"
+    folder.mkdir()
+    renderer = run(settings_for(site, folder, renderer_slots=1, renderer_queue=0))
+    body = {"url": site.url("/never?full"), "outputs": [SHOT], "budget_ms": 5_000}
+    thread = threading.Thread(target=lambda: renderer.post(body))
+    thread.start()
+    while "/never?full" not in site.hits:
+        assert thread.is_alive()
+    full = httpx2.get(f"{renderer.base}/pressure?format=text", trust_env=False)
+    assert (full.status_code, full.text) == (503, "busy")
+    assert int(full.headers["retry-after"]) >= 1
+    assert httpx2.get(f"{renderer.base}/pressure", trust_env=False).json()["reason"] == "full"
+    refused = renderer.shot(site.url("/static"))
+    assert problem(refused) == "renderer_busy"
+    assert refused.status_code == 503
+    assert int(refused.headers["retry-after"]) >= 1
+    hits = len(site.hits)
+    assert httpx2.get(f"{renderer.base}/livez", trust_env=False).status_code == 200
+    assert len(site.hits) == hits
+    thread.join(60)
+    renderer.stop()

@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from contracts.errors import ErrorCode
-from renderer import launcher
+from renderer import launcher, sandbox
 from renderer.browser import Listener, Traffic, start
 from renderer.launcher import Launcher
 from renderer.settings import RendererSettings
@@ -89,10 +89,10 @@ def test_failed_launches_say_what_to_do(text: str, part: str) -> None:
     assert text in error.reason
 
 
-def test_a_pages_process_without_a_filter_is_refused(scratch: Path) -> None:
+def refusal_to_start(settings: RendererSettings) -> ServiceError:
+    """Start a browser that must be sandboxed; return the refusal."""
+
     async def test() -> None:
-        # Chromium really runs without its sandbox here; nobody has allowed that.
-        settings = RendererSettings(renderer_scratch=scratch, renderer_sandbox="off")
         async with Launcher(settings) as started:
             await start(started, listener, sandboxed=True)
 
@@ -103,5 +103,41 @@ def test_a_pages_process_without_a_filter_is_refused(scratch: Path) -> None:
 
     with pytest.raises(ServiceError) as caught:
         asyncio.run(test())
-    assert "RENDERER_SANDBOX" in caught.value.detail, caught.value.reason
     assert closed
+    return caught.value
+
+
+def test_page_processes_without_a_sandbox_are_refused(scratch: Path) -> None:
+    # Chromium really runs without its sandbox here; nobody has allowed that.
+    error = refusal_to_start(RendererSettings(renderer_scratch=scratch, renderer_sandbox="off"))
+    assert "RENDERER_SANDBOX" in error.detail, error.reason
+    for lacking in ("net namespace", "pid namespace", "seccomp filter", "user namespace"):
+        assert lacking in error.reason
+
+
+def test_what_is_not_ours_to_look_into_is_told_by_what_all_may_read(
+    monkeypatch: pytest.MonkeyPatch, scratch: Path
+) -> None:
+    def forbidden(_pid: int | str, _kind: str) -> Path:
+        raise PermissionError
+
+    monkeypatch.setattr(sandbox, "_namespace", forbidden)
+    error = refusal_to_start(RendererSettings(renderer_scratch=scratch, renderer_sandbox="off"))
+    assert "['net namespace', 'pid namespace', 'seccomp filter', 'user namespace']" in error.reason
+    assert started_with(RendererSettings(renderer_scratch=scratch)) == []
+
+
+def started_with(settings: RendererSettings) -> list[str] | None:
+    """Start a browser that must be sandboxed; return what its page process lacks."""
+
+    async def test() -> list[str] | None:
+        async with Launcher(settings) as launching:
+            browser = await start(launching, listener, sandboxed=True)
+            lacking = sandbox.gaps(browser.pid)
+            await browser.aclose()
+            return lacking
+
+    async def listener() -> Listener:
+        return Nowhere([])
+
+    return asyncio.run(test())

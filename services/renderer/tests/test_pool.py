@@ -9,8 +9,10 @@ import pytest
 
 from contracts.errors import ErrorCode
 from contracts.render import PoolState
+from renderer import fleet as fleet_module
 from renderer import pool as pool_module
-from renderer.pool import KILLS, Pool
+from renderer.fleet import KILLS
+from renderer.pool import Pool
 from runtime.errors import ServiceError
 
 T = TypeVar("T")
@@ -25,6 +27,7 @@ class Limits:
     renderer_wait_s: float = 30
     renderer_recycle_uses: int = 1_000
     renderer_recycle_mb: int = 1_000
+    renderer_canary_s: float = 0
     renderer_start_s: float = 30
 
 
@@ -41,6 +44,11 @@ class Fake:
         self.resets = 0
         self.reset_error: ServiceError | None = None
         self.megabytes = 1
+        self.cpu = 0.0
+        self.yielded = False
+        self.canaries = 0
+        self.canary_error: ServiceError | None = None
+        self.seconds = 0.2
 
     async def gone(self) -> None:
         await self.dead.wait()
@@ -50,6 +58,18 @@ class Fake:
         self.resets += 1
         if self.reset_error:
             raise self.reset_error
+
+    async def canary(self) -> float:
+        self.canaries += 1
+        if self.canary_error:
+            raise self.canary_error
+        return self.seconds
+
+    def cpu_s(self) -> float:
+        return self.cpu
+
+    def yield_cpu(self) -> None:
+        self.yielded = True
 
     def memory_mb(self) -> int:
         return self.megabytes
@@ -109,10 +129,10 @@ async def until(condition: Callable[[], bool]) -> None:
     pytest.fail("it never came true")
 
 
-async def started(limits: Limits, factory: Factory | None = None) -> tuple[Pool[Fake], Factory]:
-    factory = factory or Factory()
+async def started(limits: Limits, overloaded: Callable[[], bool] = lambda: False) -> tuple[Pool[Fake], Factory]:
+    factory = Factory()
     factory.gate.set()
-    pool = Pool(factory, limits)
+    pool = Pool(factory, limits, overloaded)
     await pool.start()
     return pool, factory
 
@@ -401,7 +421,7 @@ def test_a_pool_in_which_nothing_starts_says_why() -> None:
 
 
 def test_failing_starts_are_repeated_until_one_succeeds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool_module, "_BACKOFF_S", (0.0, 0.0))
+    monkeypatch.setattr(fleet_module, "_BACKOFF_S", (0.0, 0.0))
 
     async def test() -> None:
         pool, factory = await started(Limits())

@@ -1,21 +1,28 @@
 """`python -m renderer` as an operator meets it."""
 
+import functools
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx2
+import psutil
 import pytest
 
+from renderer import processes
 from tests.fixtures.site import Site
 
 
 @contextmanager
-def serving(site: Site, scratch: Path, **more: str) -> Iterator[subprocess.Popen[str]]:
+def serving(
+    site: Site, scratch: Path, command: Sequence[str] = (sys.executable, "-m", "renderer"), **more: str
+) -> Iterator[subprocess.Popen[str]]:
     environment = {
         **os.environ,
         "PORT": "0",
@@ -24,7 +31,6 @@ def serving(site: Site, scratch: Path, **more: str) -> Iterator[subprocess.Popen
         "EGRESS_ALLOW_PRIVATE": site.host,
         **more,
     }
-    command = [sys.executable, "-m", "renderer"]
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as server:
@@ -83,6 +89,9 @@ def test_what_a_killed_renderer_left_is_swept_by_the_next(site: Site, scratch: P
     with serving(site, folder) as server:
         assert server.stdout
         server.stdout.readline()
+        for child in psutil.Process(server.pid).children():
+            if any(part.endswith("watchdog.sh") for part in child.cmdline()):
+                child.kill()  # else it would clear away first
         server.kill()
         server.wait(30)
     left = list(folder.iterdir())
@@ -94,3 +103,108 @@ def test_what_a_killed_renderer_left_is_swept_by_the_next(site: Site, scratch: P
         server.terminate()
         server.communicate(timeout=60)
     assert list(folder.iterdir()) == []
+
+
+def browsers(folder: Path) -> list[int]:
+    return [int(path.read_text()) for path in folder.glob("cro-renderer-*/slot-*/pid")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGCONT, signal.SIGSTOP], ids=["running", "stopped"])
+def test_killed_in_the_middle_of_a_render_it_takes_its_browsers_along(
+    site: Site, scratch: Path, number: signal.Signals
+) -> None:
+    folder = own(scratch, f"killed-{number.name}")
+    page = f"/never?renderer-killed-{number.name}"
+    with serving(site, folder) as server:
+        assert server.stdout
+        base = server.stdout.readline().split()[-1]
+        body = {"url": site.url(page), "outputs": [{"kind": "screenshot"}]}
+        thread = threading.Thread(target=lambda: answered(base, body))
+        thread.start()
+        while page not in site.hits:
+            assert server.poll() is None
+        leaders = browsers(folder)
+        assert leaders
+        os.kill(leaders[0], number)  # one that is stopped cannot say its own goodbye
+        server.kill()
+        server.wait(30)
+        thread.join(30)
+    # Promised within five seconds; the machine that runs the tests may be slow, so the wait is longer and not measured.
+    assert until(lambda: not [pid for leader in leaders for pid in processes.group(leader)])
+    assert until(lambda: not list(folder.iterdir())), "its folders are still there"
+
+
+def answered(base: str, body: Mapping[str, object]) -> None:
+    with suppress(httpx2.HTTPError):
+        httpx2.post(f"{base}/render", json=body, trust_env=False, timeout=60)
+
+
+def until(condition: Callable[[], bool]) -> bool:
+    give_up = time.monotonic() + 30
+    while not condition() and time.monotonic() < give_up:
+        time.sleep(0.05)
+    return condition()
+
+
+ADOPTING = """
+import ctypes, sys
+PR_SET_CHILD_SUBREAPER = 36
+assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+from renderer import launcher
+launcher._TIDY_S = 0.2
+from renderer.__main__ import main
+main()
+"""
+
+
+def test_orphans_that_it_gets_as_a_containers_first_process_are_reaped(site: Site, scratch: Path) -> None:
+    # With nothing between it and them, a browser's children become its own when the browser is killed.
+    with serving(site, own(scratch, "adopting"), command=[sys.executable, "-c", ADOPTING]) as server:
+        assert server.stdout
+        base = server.stdout.readline().split()[-1]
+        root = psutil.Process(server.pid)
+        for key in range(3):
+            (leader,) = browsers(scratch / "adopting")
+            os.kill(leader, signal.SIGKILL)
+            body = {"url": site.url(f"/static?orphans={key}"), "outputs": [{"kind": "screenshot"}]}
+            assert httpx2.post(f"{base}/render", json=body, trust_env=False, timeout=60).status_code == 200
+            assert until(functools.partial(is_gone, leader, scratch / "adopting"))
+        assert until(lambda: not zombies(root)), zombies(root)
+        server.terminate()
+        server.communicate(timeout=60)
+
+
+def is_gone(leader: int, folder: Path) -> bool:
+    return leader not in browsers(folder)
+
+
+def zombies(root: psutil.Process) -> list[psutil.Process]:
+    return [child for child in root.children(recursive=True) if child.status() == psutil.STATUS_ZOMBIE]
+
+
+def test_a_stop_lets_running_and_waiting_jobs_finish_and_takes_no_more(site: Site, scratch: Path) -> None:
+    with serving(site, own(scratch, "drained")) as server:
+        assert server.stdout
+        base = server.stdout.readline().split()[-1]
+        answers: list[httpx2.Response] = []
+
+        def ask(path: str) -> None:
+            body = {"url": site.url(path), "outputs": [{"kind": "screenshot"}], "budget_ms": 4_000}
+            answers.append(httpx2.post(f"{base}/render", json=body, trust_env=False, timeout=60))
+
+        threads = [threading.Thread(target=ask, args=(path,)) for path in ("/never?drained", "/static?drained")]
+        threads[0].start()
+        while "/never?drained" not in site.hits:
+            assert server.poll() is None
+        threads[1].start()
+        while httpx2.get(f"{base}/pressure", trust_env=False).json()["queued"] < 1:
+            assert server.poll() is None
+        server.terminate()
+        for thread in threads:
+            thread.join(60)
+        _, log = server.communicate(timeout=60)
+    assert server.returncode == 0, log
+    assert len(answers) == 2, "an answer was lost"
+    for answer in answers:
+        assert answer.status_code in {200, 422, 503, 504}
+        assert answer.status_code == 200 or answer.json()["code"] in {"target_timeout", "renderer_busy"}

@@ -1,0 +1,40 @@
+"""A small page of our own, always the same: how long it takes says how fast the browser still is."""
+
+import time
+from dataclasses import dataclass
+
+from renderer.cdp import Connection
+
+_PAGE = (
+    "<!doctype html><title>canary</title><style>div{float:left;width:40px;height:40px;border-radius:8px;"
+    "box-shadow:0 0 4px #999}</style>" + "<div></div>" * 40
+)
+_CLIP = {"x": 0, "y": 0, "width": 320, "height": 200, "scale": 1}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was measured, and the context in which it was."""
+
+    seconds: float
+    context: str
+
+
+async def measure(connection: Connection) -> Reading:
+    """Open the page in a context of its own, photograph and close it. Raises `ServiceError`; has no time limit."""
+    begun, browser = time.perf_counter(), connection.browser
+    context = str((await browser.call("Target.createBrowserContext", disposeOnDetach=True))["browserContextId"])
+    try:
+        target = await browser.call("Target.createTarget", url="about:blank", browserContextId=context)
+        frame = target["targetId"]
+        session = connection.session(
+            (await browser.call("Target.attachToTarget", targetId=frame, flatten=True))["sessionId"]
+        )
+        try:
+            await session.call("Page.setDocumentContent", frameId=frame, html=_PAGE)
+            await session.call("Page.captureScreenshot", format="jpeg", quality=50, clip=_CLIP)
+        finally:
+            connection.drop(session.id)
+    finally:
+        await browser.call("Target.disposeBrowserContext", browserContextId=context)
+    return Reading(time.perf_counter() - begun, context)
