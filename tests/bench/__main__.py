@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from runtime import logging
-from tests.bench import captures, claim, memory, render
+from tests.bench import captures, claim, egress, memory, render
 
 
 def _cpu() -> str:
@@ -37,6 +37,7 @@ def main() -> None:
         "captures-2": lambda: asyncio.run(captures.compare(2, repeats=3, requests=40)),
         "captures-4": lambda: asyncio.run(captures.compare(4, repeats=3, requests=40)),
         "render": lambda: asyncio.run(render.profile(20)),
+        "egress": egress.report,
         "claim": lambda: ["### The queue", "", *asyncio.run(claim.report()), ""],
         "analyze": lambda: memory.analyze_peak("agency"),
         "leak": lambda: asyncio.run(memory.leak(200)),

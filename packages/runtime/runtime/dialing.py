@@ -31,6 +31,18 @@ class Dial(Protocol):
         """Open a connection for that job. Raises `ServiceError`: URL_FORBIDDEN, or TARGET_… when there is none."""
 
 
+class Reach(Protocol):
+    """How a judged address is connected to."""
+
+    async def __call__(self, address: str, port: int) -> Line:
+        """Open a connection to a literal address. Raises `OSError` when that address does not take it."""
+
+
+async def reach_directly(address: str, port: int) -> Line:
+    """Open a connection from this machine. Raises `OSError`."""
+    return Line(*await asyncio.open_connection(address, port, limit=HEAD_LIMIT))
+
+
 @dataclass(frozen=True)
 class DialLimits:
     """Waits in seconds: for the whole of a dial, and for each address that is tried."""
@@ -47,6 +59,7 @@ class PinnedDial:
     resolver: Resolver
     limits: DialLimits = DialLimits()
     own_ports: Collection[int] = ()
+    reach: Reach = reach_directly
 
     async def __call__(self, host: str, port: int, job_id: str) -> Line:  # noqa: ARG002  # only other dials tell it on
         """Resolve once, judge every answer, dial a judged one. Raises `ServiceError`."""
@@ -71,7 +84,7 @@ class PinnedDial:
         for address in pinned:
             try:
                 async with asyncio.timeout(self.limits.attempt_s):
-                    return Line(*await asyncio.open_connection(str(address), port, limit=HEAD_LIMIT))
+                    return await self.reach(str(address), port)
             except OSError as exc:  # a timed-out attempt is one too
                 failure = exc
         if isinstance(failure, TimeoutError):

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from contracts.errors import ErrorCode
-from renderer.egress import EgressLimits, EgressProxy, Refusal
+from renderer.egress import EgressLimits, Refusal
 from runtime.netguard import AddressPolicy
 from tests.fixtures.network import client, names, policy, proxy, refusal_of, site
 
@@ -395,8 +395,3 @@ async def test_without_a_resolver_the_systems_is_asked() -> None:
             assert await refusal_of(listener, f"http://localhost:{inside.port}/") is None
             assert await refusal_of(listener, "http://no-such-name.invalid/") == "target_dns"
     assert inside.connections == 1
-
-
-async def test_a_proxy_that_was_not_started_has_no_listeners() -> None:
-    with pytest.raises(RuntimeError, match="start the proxy"):
-        await EgressProxy(AddressPolicy()).listener()

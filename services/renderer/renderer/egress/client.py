@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import httpx2
 
-from runtime.dialing import DialLimits, PatientDial, PinnedDial
+from runtime.dialing import Dial, DialLimits, PatientDial, PinnedDial
 from runtime.guarded import GuardedTransport
 from runtime.netguard import AddressPolicy
 from runtime.resolver import OwnResolver, Resolver
@@ -22,6 +22,8 @@ class ClientLimits:
     pool_s: float = 15
 
 
+# Its connections serve many jobs, so an egress service holds them to no budget of one.
+JOB = "shared-fetch"
 DEFAULT_LIMITS = ClientLimits()
 
 
@@ -30,18 +32,20 @@ def guarded_client(
     limits: ClientLimits = DEFAULT_LIMITS,
     *,
     resolver: Resolver | None = None,
+    dial: Dial | None = None,
     trust: ssl.SSLContext | None = None,
 ) -> httpx2.AsyncClient:
     """Make a client that opens only what `policy` allows; redirects are the caller's to follow.
 
-    `resolver` replaces the system's, `trust` the machine's certificate authorities. Calls raise `ServiceError` where no
-    connection may be or can be had (URL_FORBIDDEN, TARGET_DNS, TARGET_REFUSED, TARGET_TIMEOUT, TARGET_TLS), and
-    `httpx2.HTTPError` for what goes wrong on an open one.
+    `dial` is the way out (`EgressProxy.dial`; without it one of its own), `resolver` replaces the system's, `trust` the
+    machine's certificate authorities. Calls raise `ServiceError` where no connection may be or can be had
+    (URL_FORBIDDEN, TARGET_DNS, TARGET_REFUSED, TARGET_TIMEOUT, TARGET_TLS, UNAVAILABLE), and `httpx2.HTTPError` for
+    what goes wrong on an open one.
     """
     own = OwnResolver()
-    dial = PinnedDial(policy, resolver or own, DialLimits(limits.connect_s, limits.attempt_s))
+    pinned = PinnedDial(policy, resolver or own, DialLimits(limits.connect_s, limits.attempt_s))
     transport = GuardedTransport(
-        PatientDial(dial), job_id="fetch", connections=limits.connections, close=own.aclose, trust=trust
+        dial or PatientDial(pinned), job_id=JOB, connections=limits.connections, close=own.aclose, trust=trust
     )
     waits = httpx2.Timeout(limits.read_s, connect=None, pool=limits.pool_s)
     return httpx2.AsyncClient(transport=transport, timeout=waits, trust_env=False, follow_redirects=False)

@@ -60,7 +60,7 @@ class Gate:
     dial: Dial
 
     def admit(self, request: Request, traffic: Traffic) -> None:
-        """Charge `request` to its job. Raises `BackgroundCallError`, or `ServiceError` TARGET_TOO_LARGE."""
+        """Charge `request` to its job. Raises `BackgroundCallError`, or `ServiceError` when a budget is spent."""
         if request.host.removesuffix(".") in BACKGROUND_HOSTS:
             raise BackgroundCallError
         traffic.admit()
@@ -68,7 +68,7 @@ class Gate:
     async def open(self, request: Request, traffic: Traffic) -> Upstream:
         """Open the connection that `request` asks for. Raises `ServiceError`."""
         host, port = request.host, request.port
-        reader, writer = await self.dial(host, port, traffic.job_id)
+        reader, writer = await self.dial(host, port, traffic.token)
         if self.policy.names(host, port):
             traffic.note_private(host, port)
         return Upstream(host, port, reader, writer)
