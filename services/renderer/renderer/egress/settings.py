@@ -4,6 +4,7 @@ import ipaddress
 from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import SettingsConfigDict
 
 from renderer.egress.budget import EgressLimits
 from runtime.addresses import IPNetwork
@@ -15,6 +16,9 @@ from runtime.tunnels import ProxyAddress, Upstream
 
 class EgressRules(Settings):
     """Rules of the egress proxy, wherever it runs."""
+
+    # An error would quote the upstream proxy's password.
+    model_config = SettingsConfigDict(hide_input_in_errors=True)
 
     egress_allow_private: str = Field("", description="host:port,… that may be opened although private; logged")
     egress_extra_ports: str = Field("", description="ports beside 80 and 443 that may be opened: 8080,8443")
