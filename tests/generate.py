@@ -11,6 +11,7 @@ from analyzer.judging.settings import ClaudeSettings
 from analyzer.settings import AnalyzerSettings
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
+from renderer.egress.settings import EgressSettings
 from renderer.settings import RendererSettings
 from runtime.settings import Settings
 from runtime.telemetry import TelemetrySettings
@@ -21,6 +22,7 @@ SETTINGS: dict[str, type[Settings]] = {
     "On one machine (`cro`)": StandaloneSettings,
     "Gateway: API and worker": GatewaySettings,
     "Renderer": RendererSettings,
+    "Egress proxy (`python -m renderer egress`)": EgressSettings,
     "Analyzer": AnalyzerSettings,
     "Claude": ClaudeSettings,
     "Errors and traces, every service": TelemetrySettings,

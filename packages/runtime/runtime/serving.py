@@ -4,7 +4,7 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -26,11 +26,18 @@ class _Server(uvicorn.Server):
         yield
 
 
-def run(app: FastAPI, name: str, *, host: str, port: int, drain: timedelta) -> int:
-    """Serve until SIGINT or SIGTERM; return the exit status: 0, or 1 with one line on stderr when it cannot start."""
+def _nothing() -> str:
+    return ""
+
+
+def run(app: FastAPI, name: str, *, host: str, port: int, drain: timedelta, note: Callable[[], str] = _nothing) -> int:
+    """Serve until SIGINT or SIGTERM; return the exit status: 0, or 1 with one line on stderr when it cannot start.
+
+    `note` says what else belongs on the line that tells of readiness.
+    """
     try:
         with asyncio.Runner(loop_factory=uvicorn.Config(app).get_loop_factory()) as runner:
-            runner.run(_serve(app, name, bind(host, port), drain))
+            runner.run(_serve(app, name, bind(host, port), drain, note))
     except ServiceError as exc:
         sys.stderr.write(f"{name}: {exc.detail}\n")
         return 1
@@ -47,7 +54,7 @@ def bind(host: str, port: int) -> socket.socket:
         raise ServiceError(ErrorCode.UNAVAILABLE, detail) from exc
 
 
-async def _serve(app: FastAPI, name: str, listening: socket.socket, drain: timedelta) -> None:
+async def _serve(app: FastAPI, name: str, listening: socket.socket, drain: timedelta, note: Callable[[], str]) -> None:
     config = uvicorn.Config(
         app,
         lifespan="off",
@@ -61,7 +68,7 @@ async def _serve(app: FastAPI, name: str, listening: socket.socket, drain: timed
         async with app.router.lifespan_context(app):
             if not server.should_exit:
                 host, port = listening.getsockname()[:2]
-                sys.stdout.write(f"{name} ready on http://{f'[{host}]' if ':' in host else host}:{port}\n")
+                sys.stdout.write(f"{name} ready on http://{f'[{host}]' if ':' in host else host}:{port}{note()}\n")
                 sys.stdout.flush()
                 await server.serve(sockets=[listening])
 

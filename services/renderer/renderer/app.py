@@ -35,9 +35,11 @@ class Renderer:
     def __init__(self, settings: RendererSettings, storage: httpx2.AsyncBaseTransport | None) -> None:
         """Nothing is started before `running`."""
         self._settings = settings
-        self._policy = netguard.AddressPolicy.from_setting(settings.egress_allow_private)
+        self._policy = settings.policy()
         self._launcher = Launcher(settings)
-        self._egress = EgressProxy(self._policy)
+        self._egress = EgressProxy(
+            self._policy, settings.limits(), reach=settings.reach(), service=settings.egress_service()
+        )
         self._uploads = Uploads(settings.renderer_upload_origins, storage)
         self.pool: Pool[Browser] = Pool(self._start, settings)
         self._isolation = Isolation(self.pool, settings.renderer_poison_s, settings.renderer_queue)
@@ -50,7 +52,6 @@ class Renderer:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._uploads)
             await stack.enter_async_context(self._launcher)
-            await self._egress.start()
             stack.push_async_callback(self._egress.aclose)
             stack.push_async_callback(self.pool.drain, timedelta(seconds=self._settings.renderer_drain_s))
             await self.pool.start()

@@ -3,11 +3,12 @@
 import os
 import tempfile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from runtime.settings import Settings
+from renderer.egress.settings import EgressRules
+from runtime.tunnels import ProxyAddress
 
 
 def _default_slots() -> int:
@@ -20,13 +21,13 @@ def _default_queue(values: dict[str, Any]) -> int:
     return 2 * int(values.get("renderer_slots", 1))
 
 
-class RendererSettings(Settings):
+class RendererSettings(EgressRules):
     """Settings of the renderer. Times are in seconds, memory in megabytes."""
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(9000, ge=0, le=65_535, description="0 takes a free one")
     chromium_path: Path | None = Field(None, description="the browser's binary; unset: Debian's, then Playwright's own")
-    egress_allow_private: str = Field("", description="host:port,… that may be opened although private; logged")
+    egress_proxy_url: str = Field("", description="http://host:port of the egress service; empty: the one in-process")
 
     renderer_slots: int = Field(default_factory=_default_slots, ge=1, le=64, description="browsers; two per core")
     renderer_queue: int = Field(
@@ -50,3 +51,12 @@ class RendererSettings(Settings):
     )
     renderer_upload_origins: str = Field("", description="origins that artifacts may be PUT to, comma separated")
     log_level: str = Field("INFO", description="least severe event that is logged")
+
+    @model_validator(mode="after")
+    def _service_readable(self) -> Self:
+        self.egress_service()
+        return self
+
+    def egress_service(self) -> ProxyAddress | None:
+        """Return where the egress service is, None when the proxy runs in-process. Raises `ValueError`."""
+        return ProxyAddress.parse(self.egress_proxy_url) if self.egress_proxy_url else None

@@ -184,7 +184,6 @@ async def test_the_proxy_does_not_connect_to_itself() -> None:
     egress = EgressProxy(
         named, EgressLimits(), Script({"me.test": [["127.0.0.1"]], "six.test": [["::ffff:127.0.0.1"]]})
     )
-    await egress.start()
     listener, other = await egress.listener(), await egress.listener()
     traffic = listener.begin("job")
     other.begin("another")

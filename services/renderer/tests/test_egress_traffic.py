@@ -7,7 +7,8 @@ import pytest
 from prometheus_client import REGISTRY
 
 from contracts.errors import ErrorCode
-from renderer.egress import EgressLimits, EgressProxy, Refusal
+from renderer.egress import EgressLimits, Refusal
+from runtime.addresses import IPAddress
 from runtime.netguard import AddressPolicy
 from tests.fixtures.network import client, names, policy, proxy, refusal_of, site
 
@@ -228,6 +229,70 @@ async def test_a_browser_that_leaves_costs_the_site_no_blame() -> None:
     assert traffic.blocked == []
 
 
+async def test_a_site_that_never_answers_is_dropped_when_the_browser_leaves() -> None:
+    asked, dropped = asyncio.Event(), asyncio.Event()
+
+    async def never(reader: StreamReader, writer: StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        try:
+            await reader.read()
+        finally:
+            dropped.set()
+
+    async with site(never) as inside, proxy(policy(inside.port), names(HOST)) as listener:
+        traffic = listener.begin("job")
+        async with client(listener) as browser:
+            await browser.send(f"GET http://{HOST}:{inside.port}/never HTTP/1.1\r\n\r\n".encode())
+            await asked.wait()
+        async with asyncio.timeout(5):  # far below the 30 s after which a silent site is dropped anyway
+            await dropped.wait()
+    assert traffic.blocked == []
+
+
+async def test_a_dial_is_given_up_when_the_browser_leaves() -> None:
+    asked, dropped = asyncio.Event(), asyncio.Event()
+
+    class Silent:
+        async def resolve(self, host: str) -> list[IPAddress]:
+            asked.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                dropped.set()
+            raise AssertionError(host)
+
+    async with proxy(policy(), Silent()) as listener:
+        listener.begin("job")
+        async with client(listener) as browser:
+            await browser.send(b"GET http://a.example/ HTTP/1.1\r\n\r\n")
+            await asked.wait()
+        async with asyncio.timeout(5):
+            await dropped.wait()
+
+
+async def test_the_time_budget_ends_what_is_open_and_what_follows() -> None:
+    async def endless(reader: StreamReader, writer: StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+        while True:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    limits = EgressLimits(job_s=0.3)
+    async with site(endless) as inside, proxy(policy(inside.port), names(HOST), limits) as listener:
+        traffic = listener.begin("job")
+        url = f"http://{HOST}:{inside.port}/"
+        async with client(listener) as browser:
+            await browser.send(f"GET {url} HTTP/1.1\r\n\r\n".encode())
+            with pytest.raises((EOFError, OSError)):
+                await browser.reader.readexactly(1_000_000_000)
+        assert await refusal_of(listener, url) == "target_timeout"
+        assert inside.connections == 1
+        assert traffic.blocked == [Refusal(HOST, inside.port, ErrorCode.TARGET_TIMEOUT)]
+
+
 @pytest.mark.parametrize("method", ["GET", "CONNECT"])
 async def test_the_byte_budget_ends_a_download_and_what_follows(method: str) -> None:
     async def big(reader: StreamReader, writer: StreamWriter) -> None:
@@ -395,8 +460,3 @@ async def test_without_a_resolver_the_systems_is_asked() -> None:
             assert await refusal_of(listener, f"http://localhost:{inside.port}/") is None
             assert await refusal_of(listener, "http://no-such-name.invalid/") == "target_dns"
     assert inside.connections == 1
-
-
-async def test_a_proxy_that_was_not_started_has_no_listeners() -> None:
-    with pytest.raises(RuntimeError, match="start the proxy"):
-        await EgressProxy(AddressPolicy()).listener()

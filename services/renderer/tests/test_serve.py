@@ -208,3 +208,43 @@ def test_a_stop_lets_running_and_waiting_jobs_finish_and_takes_no_more(site: Sit
     for answer in answers:
         assert answer.status_code in {200, 422, 503, 504}
         assert answer.status_code == 200 or answer.json()["code"] in {"target_timeout", "renderer_busy"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_egress_command_says_one_line_proxies_and_stops_cleanly(site: Site, number: signal.Signals) -> None:
+    environment = {**os.environ, "PORT": "0", "EGRESS_CONTROL_PORT": "0", "EGRESS_ALLOW_PRIVATE": site.host}
+    command = [sys.executable, "-m", "renderer", "egress"]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as server:
+        assert server.stdout
+        control, port = server.stdout.readline().removeprefix("egress ready on ").split(", proxy on port ")
+        proxy = f"http://job-1:@127.0.0.1:{int(port)}"
+        with httpx2.Client(proxy=proxy, trust_env=False) as client:
+            assert client.get(site.url("/static")).status_code == 200
+            assert client.get("http://10.0.0.5/").headers["x-egress-refused"] == "url_forbidden"
+        job = httpx2.get(f"{control}/jobs/job-1", trust_env=False).json()
+        assert (job["requests"], [refused["host"] for refused in job["refused"]]) == (2, ["10.0.0.5"])
+        server.send_signal(number)
+        rest, log = server.communicate(timeout=60)
+    assert (rest, server.returncode) == ("", 0), log
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "status", "line"),
+    [
+        (["egress"], {"EGRESS_ALLOWED_CLIENTS": "everyone"}, 1, "egress: Value error, 'everyone' does not appear"),
+        (["egress"], {"PORT": "x"}, 1, "egress: PORT Input should be a valid integer"),
+        (["dance"], {}, 2, "usage: python -m renderer [serve | egress]"),
+    ],
+)
+def test_what_cannot_start_says_why_in_one_line(
+    words: list[str], variables: dict[str, str], status: int, line: str
+) -> None:
+    command = [sys.executable, "-m", "renderer", *words]
+    done = subprocess.run(
+        command, env={**os.environ, **variables}, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (status, "")
+    assert done.stderr.startswith(line)
+    assert done.stderr.count("\n") == 1

@@ -1,5 +1,7 @@
 """What one job may use of the network, what it used, and what it was refused."""
 
+import secrets
+import time
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,16 +19,19 @@ BYTES = Counter("cro_egress_bytes_total", "Bytes that passed the egress proxy", 
 REFUSALS = Counter("cro_egress_refusals_total", "Requests that the egress proxy answered itself", ["code"])
 BACKGROUND = Counter("cro_egress_background_total", "Refused calls of the browser itself, charged to no job")
 
+_REMEMBERED = 1_000
+
 PRIVATE_ALLOWED = "egress_private_allowed"
 REFUSED = "egress_refused"
 
 
 @dataclass(frozen=True)
 class EgressLimits:
-    """Budgets of one job (`bytes` both ways, `requests`) and waits of one connection, in seconds."""
+    """Budgets of one job (`bytes` both ways, `requests`, seconds) and waits of one connection, in seconds."""
 
     bytes: int = 100_000_000
     requests: int = 1_000
+    job_s: float = 300
     idle_s: float = 30
     connect_s: float = 10
     attempt_s: float = 4
@@ -46,6 +51,9 @@ class Traffic:
     def __init__(self, job_id: str, limits: EgressLimits) -> None:
         """Begin at nothing."""
         self.job_id = job_id
+        # What an egress service of its own knows this job by: one try of it, so that each has its own budgets.
+        self.token = f"{job_id}.{secrets.token_hex(4)}"
+        self.ends = time.monotonic() + limits.job_s
         self.requests = 0
         self.bytes_in = 0
         self.bytes_out = 0
@@ -67,11 +75,22 @@ class Traffic:
         return found[-1].code if found else None
 
     def admit(self) -> None:
-        """Charge one request. Raises TARGET_TOO_LARGE when a budget is spent."""
+        """Charge one request. Raises `ServiceError` TARGET_TOO_LARGE or TARGET_TIMEOUT when a budget is spent."""
+        self.check_time()
         if self.requests >= self._limits.requests:
             raise self._excess(f"{self._limits.requests:,} requests")
         self._check_bytes()
         self.requests += 1
+
+    def left_s(self) -> float:
+        """Return how long the job may go on; 0 when its time is over."""
+        return max(0.0, self.ends - time.monotonic())
+
+    def check_time(self) -> None:
+        """Raise `ServiceError` TARGET_TIMEOUT when the job's time is over."""
+        if time.monotonic() >= self.ends:
+            detail = f"The page uses the network for longer than {self._limits.job_s:g} s."
+            raise ServiceError(ErrorCode.TARGET_TIMEOUT, detail)
 
     def received(self, count: int) -> None:
         """Charge bytes from a site. Raises TARGET_TOO_LARGE when the budget is spent."""
@@ -89,7 +108,7 @@ class Traffic:
         refusal = Refusal(host, port, error.code)
         if refusal in self._refused:
             del self._refused[refusal]
-        elif len(self._refused) >= self._limits.requests:
+        elif len(self._refused) >= min(self._limits.requests, _REMEMBERED):
             return
         else:
             log.info(REFUSED, job_id=self.job_id, host=host, port=port, code=error.code.value, reason=error.reason)
@@ -112,3 +131,6 @@ class Traffic:
 
     def _excess(self, limit: str) -> ServiceError:
         return ServiceError(ErrorCode.TARGET_TOO_LARGE, f"The page uses more than {limit} of network.")
+
+
+NOBODY = Traffic("nobody", EgressLimits())

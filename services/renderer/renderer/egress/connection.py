@@ -5,10 +5,11 @@ import contextlib
 import socket
 import struct
 from asyncio import StreamReader, StreamWriter
+from collections.abc import Callable
 
 from contracts.errors import ErrorCode
 from renderer.egress.body import CHUNK, Seen, copy_body, copy_until_end, send
-from renderer.egress.budget import BYTES, Traffic
+from renderer.egress.budget import BYTES, NOBODY, Traffic
 from renderer.egress.dial import BackgroundCallError, Gate, Upstream
 from renderer.egress.message import (
     MalformedError,
@@ -26,31 +27,66 @@ _END_OF_HEAD = b"\r\n\r\n"
 _SWITCHING = 101
 _FINAL = 200
 _LINGER_S = 2
+_RENEWALS = 20
 _ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: on, no seconds
 
 _BROKEN = (OSError, EOFError, MalformedError, asyncio.LimitOverrunError)
 
 
+Identify = Callable[[Request], Traffic]
+
+
+class Client:
+    """The browser's side of a connection: its streams, and the news that it has gone."""
+
+    reader: StreamReader
+    writer: StreamWriter
+
+    def __init__(self) -> None:
+        """Not connected yet, and nobody to tell."""
+        self._told: Callable[[], None] | None = None
+
+    def connect(self, reader: StreamReader, writer: StreamWriter) -> None:
+        """Take the streams of the open connection."""
+        self.reader, self.writer = reader, writer
+
+    def tell(self, leaving: Callable[[], None]) -> None:
+        """Call `leaving` when the browser has sent its last byte."""
+        self._told = leaving
+
+    def leave(self) -> None:
+        """Pass the news on."""
+        if self._told:
+            self._told()
+
+
 class Connection:
     """Lives as long as the browser's connection and owns the one to the site."""
 
-    def __init__(self, gate: Gate, traffic: Traffic, reader: StreamReader, writer: StreamWriter) -> None:
-        """Serve the browser at `reader` and `writer`, charging `traffic`."""
+    def __init__(self, gate: Gate, identify: Identify, client: Client) -> None:
+        """Serve `client`; each request is charged to the traffic that `identify` names, which may refuse it."""
+        self.task: asyncio.Task[None] | None = None
         self._gate = gate
-        self._traffic = traffic
-        self._reader = reader
-        self._writer = writer
+        self._identify = identify
+        self._traffic = NOBODY
+        self._reader = client.reader
+        self._writer = client.writer
         self._upstream: Upstream | None = None
         self._patience = asyncio.timeout(None)
+        self._renewed = 0.0
+        self._last = False
+        self._idle = True
+        self._carried: Request | None = None
         self._replying = False
         self._bytes_in = 0
         self._bytes_out = 0
+        client.tell(self._left)
 
     async def serve(self) -> None:
         """Answer requests until either side is done."""
         try:
-            while await self._next():
+            while await self._next() and not self._last:
                 pass
             self._writer.close()
             async with asyncio.timeout(_LINGER_S):
@@ -63,24 +99,56 @@ class Connection:
             BYTES.labels("in").inc(self._bytes_in)
             BYTES.labels("out").inc(self._bytes_out)
 
+    def finish(self) -> None:
+        """End after the exchange in progress; at once when there is none."""
+        self._last = True
+        if self._idle and self.task:
+            self.task.cancel()
+
     async def _next(self) -> bool:
         """Carry out one request; tell whether another may follow on this connection."""
-        self._replying = False
+        self._replying, self._idle = False, True
         try:
             request = await self._read_request()
         except MalformedError as exc:
             detail = f"The proxy cannot accept this request: {exc}."
             return await self._answer(ServiceError(ErrorCode.INVALID_REQUEST, detail))
+        finally:
+            self._idle = False
         if request is None:
             return False
         try:
+            self._charge(self._identify(request))
+        except ServiceError as exc:
+            return await self._answer(exc)
+        return await self._judge(request)
+
+    async def _judge(self, request: Request) -> bool:
+        self._carried = request
+        try:
             return await self._carry(request)
         except BackgroundCallError as exc:
+            self._carried = None
             self._traffic.refuse_background()
             return await self._answer(exc.refusal)
         except ServiceError as exc:
+            self._carried = None
             self._traffic.refuse(request.host, request.port, exc)
             return await self._answer(exc)
+        finally:
+            self._carried = None
+
+    def _charge(self, traffic: Traffic) -> None:
+        if traffic is not self._traffic:
+            # A connection that was opened for one job is no other's to use.
+            self._drop_upstream()
+            self._traffic = traffic
+
+    def _left(self) -> None:
+        # In a tunnel the end of input is a half-close, which is passed on. In HTTP it is a browser that has gone: the
+        # site need not be waited for, nor even the dial.
+        if self._carried and not self._carried.tunnels and self.task:
+            self.task.cancel()
 
     async def _read_request(self) -> Request | None:
         try:
@@ -100,9 +168,10 @@ class Connection:
             self._drop_upstream()
             upstream = self._upstream = await self._gate.open(request, self._traffic)
         try:
-            async with asyncio.timeout(self._gate.limits.idle_s) as self._patience:
+            async with asyncio.timeout(self._wait()) as self._patience:
                 return await self._converse(request, upstream)
         except TimeoutError as exc:
+            self._traffic.check_time()
             if request.tunnels and self._bytes_in:
                 raise ConnectionResetError from exc  # an idle tunnel is no failure of the site
             raise ServiceError(ErrorCode.TARGET_TIMEOUT, f"{request.host} did not answer in time.") from exc
@@ -224,9 +293,15 @@ class Connection:
         self._progress()
         self._traffic.sent(count)
 
+    def _wait(self) -> float:
+        return min(self._gate.limits.idle_s, self._traffic.left_s())
+
     def _progress(self) -> None:
-        if not self._patience.expired():
-            self._patience.reschedule(asyncio.get_running_loop().time() + self._gate.limits.idle_s)
+        now = asyncio.get_running_loop().time()
+        # Each renewal costs a timer, so a stream in full flow renews rarely.
+        if now - self._renewed > self._gate.limits.idle_s / _RENEWALS and not self._patience.expired():
+            self._renewed = now
+            self._patience.reschedule(now + self._wait())
 
     def _reset(self) -> None:
         """Drop both connections; the browser's with a reset, as a plain end can look like a complete answer."""

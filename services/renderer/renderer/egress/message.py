@@ -1,5 +1,6 @@
 """HTTP/1.1 heads as the proxy reads and writes them: strict, because leniency here is request smuggling."""
 
+import base64
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -97,6 +98,18 @@ class Request:
     body: Body
     upgrade: bool
     persistent: bool
+
+    @property
+    def user(self) -> str:
+        """The user name of its proxy credentials (RFC 7617), empty without."""
+        values = self.fields.values(b"proxy-authorization")
+        scheme, _, encoded = values[0].partition(b" ") if len(values) == 1 else (b"", b"", b"")
+        if scheme.lower() != b"basic":
+            return ""
+        try:
+            return base64.b64decode(encoded, validate=True).partition(b":")[0].decode("ascii")
+        except ValueError:
+            return ""
 
     @property
     def tunnels(self) -> bool:
@@ -239,9 +252,18 @@ def write_response(response: Response, *, keep: bool) -> bytes:
     return _head(b"HTTP/1.1 %d %s" % (response.status, response.reason), lines)
 
 
-_REFUSAL_LINES = {400: b"Bad Request", 403: b"Forbidden", 502: b"Bad Gateway", 504: b"Gateway Timeout"}
+_REFUSAL_LINES = {
+    400: b"Bad Request",
+    403: b"Forbidden",
+    407: b"Proxy Authentication Required",
+    502: b"Bad Gateway",
+    503: b"Service Unavailable",
+    504: b"Gateway Timeout",
+}
 _REFUSAL_STATUS = {
     ErrorCode.INVALID_REQUEST: 400,
+    ErrorCode.UNAUTHENTICATED: 407,
+    ErrorCode.UNAVAILABLE: 503,
     ErrorCode.TARGET_DNS: 502,
     ErrorCode.TARGET_REFUSED: 502,
     ErrorCode.TARGET_TIMEOUT: 504,
@@ -259,4 +281,6 @@ def write_refusal(error: ServiceError) -> bytes:
         REFUSED_HEADER + b": " + error.code.value.encode(),
         b"Connection: close",
     ]
+    if error.code is ErrorCode.UNAUTHENTICATED:
+        lines.append(b'Proxy-Authenticate: Basic realm="job"')
     return _head(b"HTTP/1.1 %d %s" % (status, _REFUSAL_LINES[status]), lines) + text

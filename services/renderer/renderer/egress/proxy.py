@@ -1,21 +1,15 @@
-"""The proxy's lifetime: one loopback listener per browser slot, one job at a time on each."""
+"""The proxy in the renderer's process: one loopback listener per browser slot, one job at a time on each."""
 
-import asyncio
-import functools
-from asyncio import StreamReader, StreamWriter
 from collections.abc import Callable
 
-import structlog
-
-from renderer.egress.budget import ACTIVE, CONNECTIONS, EgressLimits, Traffic
-from renderer.egress.connection import Connection
-from renderer.egress.dial import HEAD_LIMIT, Gate
-from renderer.egress.resolver import CachingResolver, Resolver, SystemResolver
+from renderer.egress.budget import NOBODY, EgressLimits, Traffic
+from renderer.egress.dial import Gate
+from renderer.egress.doorway import Doorway
+from renderer.egress.message import Request
+from runtime.dialing import Dial, DialLimits, PatientDial, PinnedDial, Reach, reach_directly
 from runtime.netguard import AddressPolicy
-
-log = structlog.get_logger(__name__)
-
-CONNECTION_FAILED = "egress_connection_failed"
+from runtime.resolver import OwnResolver, Resolver
+from runtime.tunnels import JudgedElsewhere, ProxyAddress
 
 _LOOPBACK = "127.0.0.1"
 _DEFAULT_LIMITS = EgressLimits()
@@ -26,13 +20,15 @@ class Listener:
 
     def __init__(self, gate: Gate, forget: Callable[["Listener"], None]) -> None:
         """Use `EgressProxy.listener`."""
-        self._gate = gate
+        self._limits = gate.limits
         self._forget = forget
-        self._server: asyncio.Server | None = None
-        self._traffic: Traffic | None = None
-        # Not a TaskGroup: connections come and go between calls, and one that fails must not end the others.
-        self._open: set[asyncio.Task[None]] = set()
-        self.port = 0
+        self._traffic = NOBODY
+        self._door = Doorway(gate, self._current, self._working)
+
+    @property
+    def port(self) -> int:
+        """The loopback port; 0 before `start`."""
+        return self._door.port
 
     @property
     def url(self) -> str:
@@ -41,80 +37,52 @@ class Listener:
 
     def begin(self, job_id: str) -> Traffic:
         """Start a job with fresh budgets; the connections of the one before are dropped."""
-        for task in self._open:
-            task.cancel()
-        self._traffic = Traffic(job_id, self._gate.limits)
+        self._door.drop()
+        self._traffic = Traffic(job_id, self._limits)
         return self._traffic
 
     async def start(self) -> None:
         """Listen on a free loopback port."""
-        self._server = await asyncio.start_server(self._accept, _LOOPBACK, 0, limit=HEAD_LIMIT)
-        self.port = self._server.sockets[0].getsockname()[1]
+        await self._door.start(_LOOPBACK, 0)
 
     async def aclose(self) -> None:
         """Stop listening and drop every connection."""
         self._forget(self)
-        if self._server:
-            self._server.close()
-        open_now = list(self._open)
-        for task in open_now:
-            task.cancel()
-        await asyncio.gather(*open_now, return_exceptions=True)
-        if self._server:
-            await self._server.wait_closed()
-            self._server = None
+        await self._door.aclose()
 
-    def _accept(self, reader: StreamReader, writer: StreamWriter) -> None:
-        if self._traffic is None:
-            writer.transport.abort()
-            return
-        CONNECTIONS.inc()
-        task = asyncio.create_task(self._serve(Connection(self._gate, self._traffic, reader, writer)))
-        self._open.add(task)
-        ACTIVE.inc()
-        task.add_done_callback(functools.partial(self._ended, writer))
+    def _current(self, _request: Request) -> Traffic:
+        return self._traffic
 
-    def _ended(self, writer: StreamWriter, task: asyncio.Task[None]) -> None:
-        # A task that was cancelled before its first step has closed nothing.
-        writer.transport.abort()
-        self._open.discard(task)
-        ACTIVE.dec()
-
-    async def _serve(self, connection: Connection) -> None:
-        try:
-            await connection.serve()
-        except Exception:  # the outermost loop of a connection: it ends closed, the proxy goes on
-            log.exception(CONNECTION_FAILED)
+    def _working(self, _peer: str) -> bool:
+        return self._traffic is not NOBODY
 
 
 class EgressProxy:
-    """All listeners of one renderer, and what they share: policy, limits and resolver."""
+    """All listeners of one renderer, and the dial that they share, which the renderer's own requests use too."""
 
     def __init__(
-        self, policy: AddressPolicy, limits: EgressLimits = _DEFAULT_LIMITS, resolver: Resolver | None = None
+        self,
+        policy: AddressPolicy,
+        limits: EgressLimits = _DEFAULT_LIMITS,
+        resolver: Resolver | None = None,
+        *,
+        reach: Reach = reach_directly,
+        service: ProxyAddress | None = None,
     ) -> None:
-        """Enforce `policy`; without a `resolver` ask the system's, with a cache."""
-        self._policy = policy
-        self._limits = limits
-        self._resolver = resolver
-        self._own: tuple[SystemResolver, CachingResolver] | None = None
-        self._gate: Gate | None = None
+        """Enforce `policy`; without a `resolver` ask the system's, with a cache.
+
+        With a `service`, that egress service resolves, judges and dials, and nothing goes past it when it is down.
+        """
+        self._own = OwnResolver()
         self._listeners: set[Listener] = set()
         self._ports: set[int] = set()
-
-    async def start(self) -> None:
-        """Make the shared parts; listeners can be made from now on."""
-        resolver = self._resolver
-        if resolver is None:
-            system = SystemResolver()
-            resolver = CachingResolver(system)
-            self._own = system, resolver
-        self._gate = Gate(self._policy, self._limits, resolver, self._ports)
+        waits = DialLimits(limits.connect_s, limits.attempt_s)
+        pinned = PinnedDial(policy, resolver or self._own, waits, self._ports, reach)
+        self.dial: Dial = PatientDial(JudgedElsewhere(service, policy, waits) if service else pinned)
+        self._gate = Gate(policy, limits, self.dial)
 
     async def listener(self) -> Listener:
         """Open a proxy address for one more browser."""
-        if self._gate is None:
-            raise RuntimeError("start the proxy before asking for listeners")
         listener = Listener(self._gate, self._remove)
         await listener.start()
         self._listeners.add(listener)
@@ -125,11 +93,7 @@ class EgressProxy:
         """Close every listener and stop resolving."""
         for listener in list(self._listeners):
             await listener.aclose()
-        if self._own:
-            system, cache = self._own
-            self._own = None
-            await cache.aclose()
-            system.close()
+        await self._own.aclose()
 
     def _remove(self, listener: Listener) -> None:
         self._listeners.discard(listener)
