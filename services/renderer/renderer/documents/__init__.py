@@ -3,6 +3,6 @@
 from renderer.documents.document import Document, read
 from renderer.documents.links import Kind, Link
 from renderer.documents.metadata import Metadata
-from renderer.documents.pieces import piece
+from renderer.documents.pieces import piece, safeguards
 
-__all__ = ["Document", "Kind", "Link", "Metadata", "piece", "read"]
+__all__ = ["Document", "Kind", "Link", "Metadata", "piece", "read", "safeguards"]

@@ -33,3 +33,16 @@ def _text(document: Document, kind: DocumentKind) -> str:
             return json.dumps([vars(link) for link in document.links()], ensure_ascii=False)
         case DocumentKind.METADATA:
             return json.dumps(asdict(document.metadata()), ensure_ascii=False)
+
+
+_SAVED: Final = {"text/html": "page.html", "application/pdf": "page.pdf"}
+
+
+def safeguards(content_type: str) -> dict[str, str]:
+    """Return headers for handing out what a page wrote: opened in a browser, it must not run as part of our origin."""
+    kind = content_type.partition(";")[0]
+    headers = {"X-Content-Type-Options": "nosniff"}
+    if kind in _SAVED:
+        headers["Content-Disposition"] = f'attachment; filename="{_SAVED[kind]}"'
+        headers["Content-Security-Policy"] = "sandbox"
+    return headers
