@@ -7,7 +7,7 @@ from typing import Final
 MAX_HEADERS, MAX_NAME, MAX_VALUE = 100, 100, 2_000
 """Entries, and characters of each: what a page sends is not worth more room in every result."""
 
-_SECRET: Final = re.compile(r"cookie|auth(?!or)|token|secret|session|passw|credential|api-?key|csrf|xsrf|signature")
+_SECRET: Final = re.compile(r"cookie|auth(?!or\b)|token|secret|session|passw|credential|api-?key|csrf|xsrf|signature")
 _OURS: Final = ("x-egress-", "proxy-", ":")
 _NOT_TEXT: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")
 

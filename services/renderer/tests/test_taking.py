@@ -76,7 +76,7 @@ def test_open_shadow_roots_are_read_and_closed_ones_are_not(live: Live, site: Si
 
 def test_right_to_left_text_keeps_its_letters_and_order(live: Live, site: Site) -> None:
     result = had(live, site.url("/read/hebrew"), "markdown", "metadata")
-    assert text(result, "markdown") == "# שלום עולם\n\nמחירים **הוגנים** ומשלוח מהיר\n"
+    assert text(result, "markdown") == "# שלום עולם\n\nמחירים **הוגנים** ומשלוח מהיר\n"  # noqa: RUF001  # Hebrew
     assert json.loads(text(result, "metadata"))["title"] == "עברית"
 
 

@@ -1,7 +1,7 @@
 """Addresses in a page, made absolute as a browser would make them."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 from urllib.parse import quote, urljoin, urlsplit
@@ -22,6 +22,7 @@ class Base:
     """What relative addresses of one page hang on."""
 
     url: str
+    _known: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def origin(self) -> str:
@@ -38,6 +39,12 @@ class Base:
 
     def resolve(self, reference: str) -> str:
         """Return the absolute http, https, mailto or tel address; nothing for all else, and for what has no meaning."""
+        known = self._known.get(reference)
+        if known is None:
+            known = self._known[reference] = self._resolved(reference)
+        return known
+
+    def _resolved(self, reference: str) -> str:
         wanted = _REMOVED.sub("", reference.strip(_EDGES))
         if len(wanted) > MAX_CHARACTERS:
             return ""

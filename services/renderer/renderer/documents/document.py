@@ -48,7 +48,7 @@ class Document:
 
     def text(self) -> str:
         """Return the visible text, a line for each block."""
-        return text.text(tree.top(self.parsed), self._hidden)
+        return self._visible
 
     def links(self) -> list[links.Link]:
         """Return its links, absolute, in the order of the page."""
@@ -56,7 +56,11 @@ class Document:
 
     def metadata(self) -> metadata.Metadata:
         """Return what it says of itself."""
-        return metadata.metadata(self.parsed, self.base, self.text())
+        return metadata.metadata(self.parsed, self.base, self._visible)
+
+    @cached_property
+    def _visible(self) -> str:
+        return text.text(tree.top(self.parsed), self._hidden)
 
     @cached_property
     def _hidden(self) -> frozenset[int]:

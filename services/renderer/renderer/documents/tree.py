@@ -85,7 +85,10 @@ def clean(text: str) -> str:
 
 def spaced(text: str) -> str:
     """Return text with every run of white space as one space, as a browser shows it."""
-    return _SPACE.sub(" ", clean(text))
+    if text.isspace():
+        return " "
+    # What is printable has no white space but the space, and nothing invisible: most text is, and costs no regex then.
+    return text if text.isprintable() and "  " not in text else _SPACE.sub(" ", clean(text))
 
 
 def line(top: LexborNode, cap: int) -> str:
@@ -96,7 +99,7 @@ def line(top: LexborNode, cap: int) -> str:
         if step is Step.TEXT:
             parts.append(node.text_content or "")
             size += len(parts[-1])
-        elif tag == "img":
+        elif tag == "img" and step is Step.ENTER:
             parts.append(f" {node.attributes.get('alt') or ''} ")
         elif tag not in INLINE:
             parts.append(" ")

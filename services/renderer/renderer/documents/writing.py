@@ -9,7 +9,7 @@ MAX_NESTING: Final = 12
 
 BREAK: Final = "\x01"
 _SPECIAL: Final = re.compile(r"[\\`*\[\]]|<(?=[A-Za-z/!?])|&(?=#?\w{1,32};)|(?<![^\W_])_|_(?![^\W_])|~(?=~)")
-_FIRST: Final = re.compile(r"(#{1,6}|[-+]|={3,}|-{3,})(?=\s|$)|>|~~~|(\d{1,9})([.)])(?=\s|$)")
+_FIRST: Final = re.compile(r"\A(?:(#{1,6}|[-+]|={3,}|-{3,})(?=\s|$)|>|~~~|(\d{1,9})([.)])(?=\s|$))")
 _SPACES: Final = re.compile(r" {2,}")
 _BREAKS: Final = re.compile(rf"(?: *{BREAK})+ *")
 _TICKS: Final = re.compile("`+")
@@ -57,7 +57,10 @@ class Writer:
 
     def text(self, text: str) -> None:
         """Add text as it is shown."""
-        self.raw(text if self._code else _SPECIAL.sub(r"\\\g<0>", text))
+        if text != " ":
+            self.raw(text if self._code else _SPECIAL.sub(_marked, text))
+        elif len(self._spans) > 1 or self._spans[0].parts:  # none begins a block
+            self.raw(text)
 
     def raw(self, text: str) -> None:
         """Add what is Markdown already."""
@@ -88,6 +91,8 @@ class Writer:
 
     def flush(self) -> None:
         """Write what was collected as one block. Open spans close before it ends and open again in the next."""
+        if len(self._spans) == 1 and not self._spans[0].parts:
+            return
         text = ""
         for span in reversed(self._spans):
             text = _wrapped(span, "".join(span.parts) + text)
@@ -147,6 +152,10 @@ def _wrapped(span: Span, text: str) -> str:
         gap = " " if kernel.startswith("`") or kernel.endswith("`") else ""
         return f"{lead}{ticks}{gap}{kernel.replace(BREAK, ' ')}{gap}{ticks}{tail}"
     return f"{lead}{span.before}{kernel}{span.after}{tail}"
+
+
+def _marked(found: re.Match[str]) -> str:
+    return "\\" + found[0]
 
 
 def _escaped(found: re.Match[str]) -> str:
