@@ -65,6 +65,11 @@ def bounded(html: str) -> str:
     tags = html.count("<")
     if tags <= _MANY_TAGS and len(_FORMAT_START.findall(html)) * tags <= _MANY_COPIES:
         return html
+    return rewritten(html)
+
+
+def rewritten(html: str) -> str:
+    """Return the same page with every element closed, few levels deep, without formatting, scripts and drawings."""
     return _Rewrite(html).done()
 
 
