@@ -14,7 +14,7 @@ from fastapi import FastAPI, Request, Response
 from contracts.errors import ErrorCode
 from contracts.outputs import MANY, Output, ScreenshotOutput
 from contracts.render import Pressure, RenderRequest, RenderResult
-from renderer import pressure, render
+from renderer import documents, pressure, render
 from renderer.browser import Browser, start
 from renderer.egress import EgressProxy
 from renderer.isolation import Isolation
@@ -142,6 +142,7 @@ def _bare_answer(rendered: render.Rendered) -> Response:
         "X-Warnings": ",".join(result.warnings),
     }
     piece = rendered.pieces[0]
+    headers |= documents.safeguards(piece.artifact.content_type)
     return Response(piece.data, media_type=piece.artifact.content_type, headers=headers)
 
 
