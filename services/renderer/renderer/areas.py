@@ -120,8 +120,9 @@ def scale(box: Box, density: float) -> float:
 
 
 def _whole_pixels(box: Box) -> Box:
-    x, y = max(0, math.floor(box.x)), max(0, math.floor(box.y))
-    right, bottom = math.ceil(box.x + box.width), math.ceil(box.y + box.height)
+    # Each edge goes to the nearest pixel, which is where Chromium paints it.
+    x, y = max(0, math.floor(box.x + 0.5)), max(0, math.floor(box.y + 0.5))
+    right, bottom = math.floor(box.x + box.width + 0.5), math.floor(box.y + box.height + 0.5)
     width = min(right - x, MAX_CAPTURE_PX)
     return Box(x=x, y=y, width=max(1, width), height=max(1, min(bottom - y, MAX_CAPTURE_PX)))
 
