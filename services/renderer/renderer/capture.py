@@ -137,6 +137,7 @@ class Capture:
         self._watch = watch
         self._end = 0.0
         self._loaded = False
+        self._judged = plan.fail_if == FailIf()
         self.view = View(plan)
 
     async def run(self, agent: Message, verdicts: Verdicts, limits: Limits) -> View:
@@ -151,6 +152,8 @@ class Capture:
                 await self._prepare()
                 await (self._plain() if self._plan.settle is None else self._whole(self._plan.settle))
         except TimeoutError:
+            if not self._judged:
+                raise errors.hung("the conditions of fail_if could not be checked") from None
             self.view.hung = True
             self.view.warn(Warning.NOT_SETTLED)
             await self._salvage()
@@ -193,9 +196,15 @@ class Capture:
         with self._watch.browser("settle"):
             self.view.warn(*await preparing.prepare(self._page, self._plan.prepare, self._end - _LAST_S))
 
+    async def _judge(self) -> None:
+        """Raise `ServiceError` (capture_refused) where this is not the page that is wanted."""
+        with self._watch.browser("settle"):
+            await conditions.check(self._page, self._plan.fail_if)
+        self._judged = True
+
     async def _plain(self) -> None:
         """Take the pictures as soon as the page has loaded."""
-        await conditions.check(self._page, self._plan.fail_if)
+        await self._judge()
         glance = asyncio.create_task(self._glance())
         try:
             await self._shoot_screen()
@@ -222,7 +231,7 @@ class Capture:
         longest = min(rule.max_ms / 1000, self._share())
         until = loop.time() + longest
         await self._settle(rule, timedelta(seconds=longest))
-        await conditions.check(self._page, self._plan.fail_if)
+        await self._judge()
         await self._shoot_screen()
         if not self._plan.whole:
             with self._watch.browser("settle"):

@@ -76,8 +76,10 @@ def isolated(shop: Shop, scratch: Path) -> Iterator[Live]:
     binary.write_text(f'#!/bin/sh\nexec {usual} --site-per-process "$@"\n')
     binary.chmod(0o755)
     allowed = ",".join(shop.hosts)
-    settings = {"chromium_path": binary, "egress_allow_private": allowed, "renderer_scratch": folder}
-    renderer = run(RendererSettings(**settings, renderer_slots=1, renderer_allow_scripts=True))
+    settings = RendererSettings(
+        chromium_path=binary, egress_allow_private=allowed, renderer_scratch=folder, renderer_slots=1
+    )
+    renderer = run(settings)
     yield renderer
     renderer.stop()
 
