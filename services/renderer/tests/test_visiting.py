@@ -215,3 +215,19 @@ def test_blocked_requests_are_no_failures_of_the_page(trusting: Live, shop: Shop
     facts = visit(trusting, shop.url("/broken"), block={"types": ["image"]}).json()
     assert facts["network"]["failed"] == []
     assert visit(trusting, shop.url("/broken")).json()["network"]["failed"][0]["status"] == 404
+
+
+def test_both_screens_of_one_job_have_the_same_visitor(trusting: Live, shop: Shop) -> None:
+    wide, narrow = {"width": 1440, "height": 900}, {"width": 390, "height": 844, "mobile": True}
+    outputs = [{**FACTS, "name": f"w{shown['width']}", "viewport": shown} for shown in (wide, narrow)]
+    wishes = {"timezone": "Asia/Tokyo", "locale": "fr-FR", "cookies": [{"name": "a", "value": "b"}]}
+    answer = trusting.post({"url": shop.url("/seen"), "outputs": outputs, "visit": wishes})
+    found = RenderResult.model_validate_json(answer.content)
+    for name in ("w1440", "w390"):
+        told = seen(pixels(found, name))
+        assert (told["zone"], told["languages"], told["cookies"]) == ("Asia/Tokyo", ["fr-FR", "fr"], "a=b")
+
+
+def test_a_cookie_of_a_domain(trusting: Live, shop: Shop) -> None:
+    cookies = [{"name": "a", "value": "b", "domain": "127.0.0.1"}, {"name": "c", "value": "d", "domain": "other.test"}]
+    assert seen(visit(trusting, shop.url("/seen"), cookies=cookies).content)["cookies"] == "a=b"
