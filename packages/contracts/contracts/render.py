@@ -84,6 +84,8 @@ class Warning(StrEnum):  # noqa: A001  # the field's word; nothing here uses the
     DOCUMENTS_MISSING = "documents_missing"
     PAGE_EMPTY = "page_empty"
     REQUESTS_BLOCKED = "requests_blocked"
+    WAIT_FAILED = "wait_failed"
+    SELECTOR_MISSING = "selector_missing"
 
 
 class Completeness(Wire):

@@ -1,7 +1,6 @@
 """The renderer's HTTP face: one job in, pixels and facts out."""
 
 import asyncio
-import base64
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -12,10 +11,10 @@ import structlog
 from fastapi import FastAPI, Request, Response
 
 from contracts.errors import ErrorCode
-from contracts.outputs import MANY, Output, ScreenshotOutput
 from contracts.render import Pressure, RenderRequest, RenderResult
-from renderer import documents, pressure, render
+from renderer import answers, intake, pressure, render
 from renderer.browser import Browser, start
+from renderer.devices import DEVICES, Device
 from renderer.egress import EgressProxy
 from renderer.isolation import Isolation
 from renderer.launcher import Launcher
@@ -58,13 +57,13 @@ class Renderer:
             log.info("renderer_started", slots=self.pool.state().slots)
             yield
 
-    async def render(self, request: RenderRequest) -> render.Rendered:
+    async def render(self, request: RenderRequest, *, watched: bool = True) -> render.Rendered:
         """Do one job. Raises `ServiceError`."""
-        render.check(request)
+        request = intake.accept(request, self._settings)
         target = netguard.parse(request.url)
         self._policy.check_target(target)
         self._uploads.check(request.uploads)
-        return await render.render(request, target.url, self._isolation, self._uploads)
+        return await render.render(request, target.url, self._isolation, self._uploads, watched=watched)
 
     async def _start(self) -> Browser:
         return await start(self._launcher, self._egress.listener, sandboxed=self._settings.renderer_sandbox == "on")
@@ -85,8 +84,13 @@ def create_app(settings: RendererSettings, *, storage: httpx2.AsyncBaseTransport
 
     @app.post("/render", response_model=RenderResult, summary="Open a page; return its pictures and facts")
     async def post_render(body: RenderRequest, request: Request) -> Response:
-        rendered = await _unless_gone(request, renderer.render(body))
-        return _answer(body, rendered)
+        bytes_wanted = answers.wants_bytes(body, ", ".join(request.headers.getlist("accept")))
+        rendered = await _unless_gone(request, renderer.render(body, watched=not bytes_wanted))
+        return answers.bare(rendered) if bytes_wanted else answers.whole(body, rendered)
+
+    @app.get("/devices", summary="Devices that an output may name")
+    async def devices() -> list[Device]:
+        return list(DEVICES.values())
 
     @app.get("/pressure", response_model=Pressure, summary="Room in the pool, as JSON or as 200 ok / 503 busy")
     async def get_pressure(request: Request) -> Response:
@@ -113,38 +117,3 @@ async def _unless_gone(request: Request, work: Coroutine[Any, Any, render.Render
 async def _gone(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-def _answer(body: RenderRequest, rendered: render.Rendered) -> Response:
-    """One picture or one set of facts, asked for without a slot, is the answer itself; all else is a RenderResult."""
-    if len(body.outputs) == 1 and not body.uploads and _bare(body.outputs[0]):
-        return _bare_answer(rendered)
-    inline = {
-        piece.artifact.name: piece.artifact.model_copy(update={"data": piece.text or _base64(piece.data)})
-        for piece in rendered.pieces
-        if piece.artifact.name not in body.uploads
-    }
-    result = rendered.result.model_copy(update={"artifacts": {**rendered.result.artifacts, **inline}})
-    return Response(result.model_dump_json(), media_type="application/json")
-
-
-def _bare(output: Output) -> bool:
-    return not isinstance(output, ScreenshotOutput) or output.area not in MANY
-
-
-def _bare_answer(rendered: render.Rendered) -> Response:
-    result = rendered.result
-    if not rendered.pieces:
-        raise ServiceError(ErrorCode.DEADLINE_EXCEEDED, "The page took longer than the time budget.")
-    headers = {
-        "X-Final-Url": result.final_url,
-        "X-Http-Status": str(result.http_status),
-        "X-Warnings": ",".join(result.warnings),
-    }
-    piece = rendered.pieces[0]
-    headers |= documents.safeguards(piece.artifact.content_type)
-    return Response(piece.data, media_type=piece.artifact.content_type, headers=headers)
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")

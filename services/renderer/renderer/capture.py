@@ -9,18 +9,20 @@ from typing import Literal
 
 from contracts.facts import PageFacts
 from contracts.geometry import Box, Viewport
-from contracts.outputs import MAX_CAPTURE_PX, Area, FactsOutput, Output, ScreenshotOutput
+from contracts.outputs import MANY, MAX_CAPTURE_PX, Area, FactsOutput, Output, ScreenshotOutput
 from contracts.render import (
     Section,
     Settle,
     Warning,  # noqa: A004  # the contract's word
 )
-from renderer import errors, facts, sections, taking
+from contracts.visit import FailIf, Prepare
+from renderer import areas, conditions, errors, facts, preparing, sections, taking
 from renderer.cdp import Message, ProtocolError
 from renderer.headers import reported
 from renderer.page import Page, Picture, Verdicts, Visit
 from renderer.settle import Look, freeze, look, scroll_through, settle, visible_height
 from renderer.stopwatch import Lap
+from renderer.visiting import Guise
 from runtime.errors import ServiceError
 
 _ANSWER_S = 3.0
@@ -31,7 +33,6 @@ _LAST_S = 1.0
 
 _MOVED_PX = 2
 _SETTLE_SHARE, _LAST_SETTLE_S = 0.4, 1.0
-_REDUCED = [{"name": "prefers-reduced-motion", "value": "reduce"}]
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,10 @@ class Plan:
     settle: Settle | None
     watched: bool = True
     """Whether requests are followed one by one; a single picture says nothing of them."""
+    device: str = ""
+    guise: Guise | None = None
+    prepare: Prepare = field(default_factory=Prepare)
+    fail_if: FailIf = field(default_factory=FailIf)
 
     @property
     def shots(self) -> list[ScreenshotOutput]:
@@ -55,9 +60,9 @@ class Plan:
         """Return the wanted facts."""
         return [output for output in self.outputs if isinstance(output, FactsOutput)]
 
-    def of(self, area: Area) -> list[ScreenshotOutput]:
-        """Return the wanted pictures of that area."""
-        return [shot for shot in self.shots if shot.area is area]
+    def of(self, *wanted: Area) -> list[ScreenshotOutput]:
+        """Return the wanted pictures of these areas."""
+        return [shot for shot in self.shots if shot.area in wanted]
 
     @property
     def whole(self) -> bool:
@@ -67,7 +72,12 @@ class Plan:
     @property
     def pictured(self) -> bool:
         """Whether facts are wanted, or pictures of anything below the first screen."""
-        return bool(self.facts or self.of(Area.FULL_PAGE) or self.of(Area.SECTIONS))
+        return bool(self.facts or self.beyond or self.of(Area.SECTIONS))
+
+    @property
+    def beyond(self) -> bool:
+        """Whether a picture is wanted that is taken of the page and not of the screen."""
+        return any(shot.area not in {Area.FIRST_SCREEN, Area.SECTIONS} for shot in self.shots)
 
 
 @dataclass(frozen=True)
@@ -124,7 +134,8 @@ class View:
         names = {shot.name for shot in self.shots}
         lost = [Warning.FACTS_MISSING] if self.plan.facts and self.facts is None else []
         lost += [Warning.DOCUMENTS_MISSING] if taking.missing(self.plan.outputs, self.papers) else []
-        wanted = {shot.name for shot in self.plan.shots if shot.area is not Area.SECTIONS}
+        wanted = {shot.name for shot in self.plan.shots if shot.area not in MANY}
+        wanted |= {f"{shot.name}.1" for shot in self.plan.of(Area.TILES)}
         pictures = wanted <= names and (not self.plan.of(Area.SECTIONS) or self.measured)
         return lost if pictures else [*lost, Warning.PICTURES_MISSING]
 
@@ -139,18 +150,23 @@ class Capture:
         self._watch = watch
         self._end = 0.0
         self._loaded = False
+        self._judged = plan.fail_if == FailIf()
         self.view = View(plan)
 
     async def run(self, agent: Message, verdicts: Verdicts, limits: Limits) -> View:
         """Do it all by `limits.end`. Raises `ServiceError` when not even a picture of the first screen could be had."""
         self._end = limits.end
-        observer = facts.OBSERVER if self._plan.facts else ""
-        visit = Visit(self._plan.url, self._plan.viewport, agent, observer, self._plan.watched)
+        plan = self._plan
+        observer = facts.OBSERVER if plan.facts else ""
+        visit = Visit(plan.url, plan.viewport, agent, observer, plan.guise, plan.watched)
         try:
             async with asyncio.timeout_at(limits.end - _LAST_S):
                 await self._load(visit, verdicts, limits.load)
+                await self._prepare()
                 await (self._plain() if self._plan.settle is None else self._whole(self._plan.settle))
         except TimeoutError:
+            if not self._judged:
+                raise errors.hung("the conditions of fail_if could not be checked") from None
             self.view.hung = True
             self.view.warn(Warning.NOT_SETTLED)
             await self._salvage()
@@ -187,12 +203,25 @@ class Capture:
             await self._last_picture()
             raise errors.hung("no answer after the load was given up") from exc
 
+    async def _prepare(self) -> None:
+        """Do what the caller wants done first. Raises `ServiceError` for a status that must not be."""
+        conditions.check_status(self._page, self._plan.fail_if)
+        with self._watch.browser("settle"):
+            self.view.warn(*await preparing.prepare(self._page, self._plan.prepare, self._end - _LAST_S))
+
+    async def _judge(self) -> None:
+        """Raise `ServiceError` (capture_refused) where this is not the page that is wanted."""
+        with self._watch.browser("settle"):
+            await conditions.check(self._page, self._plan.fail_if)
+        self._judged = True
+
     async def _plain(self) -> None:
         """Take the pictures as soon as the page has loaded."""
+        await self._judge()
         glance = asyncio.create_task(self._glance())
         try:
             await self._shoot_screen()
-            if self._plan.of(Area.FULL_PAGE):
+            if self._plan.beyond:
                 with self._watch.browser("capture"):
                     seen = await look(self._page)
                 await self._shoot_page(seen)
@@ -218,6 +247,7 @@ class Capture:
         longest = min(rule.max_ms / 1000, self._share())
         until = loop.time() + longest
         await self._settle(rule, timedelta(seconds=longest))
+        await self._judge()
         await self._shoot_screen()
         if not self._plan.whole:
             with self._watch.browser("settle"):
@@ -226,7 +256,7 @@ class Capture:
             return
         if rule.scroll:
             with self._watch.browser("settle"):
-                await self._page.session.call("Emulation.setEmulatedMedia", features=_REDUCED)
+                await self._page.reduce_motion()
                 await scroll_through(self._page, self._plan.viewport.height, timedelta(seconds=60))
             await self._settle(rule, timedelta(seconds=max(min(_LAST_SETTLE_S, self._share()), until - loop.time())))
         await self._take_papers()
@@ -312,7 +342,7 @@ class Capture:
 
     async def _shoot_page(self, seen: Look) -> None:
         """Take the full page and all sections."""
-        if seen.height > MAX_CAPTURE_PX and self._plan.whole:
+        if seen.height > MAX_CAPTURE_PX and (self._plan.facts or self._plan.of(Area.FULL_PAGE, Area.SECTIONS)):
             self.view.warn(Warning.TRUNCATED)
         width = self._plan.viewport.width
         density = self._plan.viewport.device_scale_factor
@@ -323,7 +353,25 @@ class Capture:
             boxes = [_clamped(section.box) for section in self.view.sections]
             wanted += [(f"{shot.name}.{n}", shot, box, box, 1.0) for n, box in enumerate(boxes, 1) if box.height >= 1]
         await self._shoot(wanted)
+        await self._shoot_areas(seen)
         self._name_sections()
+
+    async def _shoot_areas(self, seen: Look) -> None:
+        """Take the parts that the caller named."""
+        density = self._plan.viewport.device_scale_factor
+        for shot in self._plan.of(Area.TILES):
+            boxes = areas.tiles(shot.tiles, self._plan.viewport.width, seen.height)
+            if not areas.covers(boxes, seen.height):
+                self.view.warn(Warning.TRUNCATED)
+            await self._shoot(
+                [(f"{shot.name}.{n}", shot, box, box, areas.scale(box, density)) for n, box in enumerate(boxes, 1)]
+            )
+        for shot in self._plan.of(Area.CLIP):
+            box = areas.clip(shot, self._plan.viewport, seen.height)
+            await self._shoot([(shot.name, shot, box, box, areas.scale(box, density))])
+        for shot in self._plan.of(Area.ELEMENT):
+            async with areas.element(self._page, shot) as box:
+                await self._shoot([(shot.name, shot, box, box, areas.scale(box, density))])
 
     def _name_sections(self) -> None:
         names = {shot.name for shot in self.view.shots}

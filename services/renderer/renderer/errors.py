@@ -104,3 +104,11 @@ def timeout() -> ServiceError:
 def empty() -> ServiceError:
     """Return the failure of an address that answers without content."""
     return ServiceError(ErrorCode.PAGE_EMPTY, "The address answers without a page.")
+
+
+def no_picture() -> ServiceError:
+    """Return the failure of a picture that Chromium could not encode."""
+    detail = (
+        "The browser could not encode a picture of this size. Ask for a smaller area, a lower scale factor or tiles."
+    )
+    return ServiceError(ErrorCode.BROWSER_FAILED, detail, reason="Page.captureScreenshot answered with nothing")

@@ -41,6 +41,8 @@ class NetworkLog:
     main: MainDocument = field(default_factory=MainDocument)
     _requests: dict[str, _Request] = field(default_factory=dict)
     _open: dict[str, _Request] = field(default_factory=dict)
+    withheld: list[str] = field(default_factory=list)
+    """What the caller wanted blocked: neither loading, nor missing, nor failed."""
     _failed: list[Resource] = field(default_factory=list)
     _changed: float = field(default_factory=time.monotonic)
 
@@ -62,6 +64,10 @@ class NetworkLog:
     def pending(self) -> list[str]:
         """Return what is being loaded, the oldest first."""
         return [request.url for request in self._open.values()][:MAX_LISTED]
+
+    def failures(self) -> list[str]:
+        """Return the addresses of what could not be had: refused, lost or answered with an error status."""
+        return [failed.url for failed in self._failed]
 
     def facts(self, page_url: str) -> Network:
         """Sum it up."""
@@ -119,6 +125,9 @@ class NetworkLog:
         if event["requestId"] == self.main.loader:
             self.main.error = event["errorText"]
         request = self._close(event)
+        if request and event.get("blockedReason") == "inspector":
+            self.withheld.append(request.url)
+            return
         if request and not event.get("canceled"):
             self._failed.append(_resource(request, event["errorText"]))
 

@@ -14,6 +14,7 @@ from contracts.outputs import ImageFormat, ScreenshotOutput
 from renderer import errors
 from renderer.cdp import Connection, Message, ProtocolError, Session
 from renderer.network import NetworkLog
+from renderer.visiting import Guise, calm
 from runtime.errors import ServiceError
 
 MAX_NAVIGATIONS = 10
@@ -58,7 +59,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Visit:
-    """Whom a page is shown to; `agent` matters for phones only. `observer` runs before the page, out of its reach.
+    """Whom a page is shown to. `observer` runs first, out of the page's reach; `guise` is what else was asked for.
 
     Without `watched`, Chromium does not report each request: a fifteenth of a plain picture's CPU time.
     """
@@ -67,13 +68,14 @@ class Visit:
     viewport: Viewport
     agent: Message
     observer: str = ""
+    guise: Guise | None = None
     watched: bool = True
 
 
 class Page:
     """A page that was opened and not yet closed."""
 
-    def __init__(self, session: Session, connection: Connection, context: str, target: str) -> None:
+    def __init__(self, session: Session, connection: Connection, context: str, target: str, agent: Message) -> None:
         """Use `open_page`."""
         self.session = session
         self.network = NetworkLog(target)
@@ -85,13 +87,17 @@ class Page:
         self._load = session.future()
         self._navigations = 0
         self._dialogs = 0
+        self._agent = agent
+        self._guise: Guise | None = None
         self._leaving = False
+        self._arrival: asyncio.Future[Any] | None = None
         self._world: int | None = None
         self._children: set[str] = set()
         self._camera = asyncio.Lock()
         self.network.listen(session)
         session.on("Page.frameNavigated", self._navigated)
         session.on("Page.frameRequestedNavigation", self._requested)
+        session.on("Page.frameStoppedLoading", self._stopped)
         session.on("Page.loadEventFired", self._loaded)
         session.on("Page.javascriptDialogOpening", self._dialog)
         session.on("Page.downloadWillBegin", self._download)
@@ -106,7 +112,7 @@ class Page:
 
     async def navigate(self, visit: "Visit", verdicts: Verdicts) -> None:
         """Show the page; return when its document has begun to arrive. Raises `ServiceError` when it cannot be had."""
-        self._verdicts = verdicts
+        self._verdicts, self._guise = verdicts, visit.guise
         self.network.main.url = visit.url
         metrics = [self.session.call("Emulation.setDeviceMetricsOverride", **_metrics(visit.viewport))]
         if preparations := self._preparations(visit):
@@ -124,12 +130,17 @@ class Page:
         call, commands = self.session.call, []
         if visit.watched:
             commands += self._watch()
-        if visit.viewport.mobile:
+        if visit.agent != self._agent:
+            self._agent = visit.agent
             commands.append(call("Emulation.setUserAgentOverride", **visit.agent))
+        if visit.viewport.mobile:
             commands.append(call("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=5))
         if visit.observer:
             source = visit.observer
             commands.append(call("Page.addScriptToEvaluateOnNewDocument", source=source, worldName=WORLD))
+        if visit.guise:
+            commands += visit.guise.put_on(self.session, self._target, self._connection.browser, self.context)
+        elif visit.observer:
             # Frames in processes of their own count towards the cost of loading, which only facts report.
             commands.append(call("Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=False, flatten=True))
         return commands
@@ -154,6 +165,35 @@ class Page:
             raise ProtocolError("Runtime.evaluate", json.dumps(answer["exceptionDetails"])[:500])
         return str(answer["result"].get("value", ""))
 
+    async def run_script(self, expression: str, longest: float) -> Message:
+        """Run a trusted caller's script in the page's own world, for at most `longest` seconds; return CDP's answer."""
+        return await self._patiently(
+            lambda: self.session.call(
+                "Runtime.evaluate",
+                expression=expression,
+                returnByValue=True,
+                awaitPromise=True,
+                timeout=max(1, round(longest * 1000)),
+            )
+        )
+
+    async def reduce_motion(self) -> None:
+        """Tell the page that its visitor wants less motion; what else the visitor prefers stays."""
+        await self.session.call("Emulation.setEmulatedMedia", features=calm(self._guise))
+
+    async def press(self, x: float, y: float) -> None:
+        """Click there as a visitor does; `x` and `y` are CSS pixels of the screen."""
+        self._arrival = None
+        for kind, clicks in (("mouseMoved", 0), ("mousePressed", 1), ("mouseReleased", 1)):
+            button = "left" if clicks else "none"
+            await self.session.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button=button, clickCount=clicks)
+
+    async def followed(self) -> None:
+        """Wait until the navigation that a click has begun, if any, has brought its document and loaded it."""
+        if self._arrival:
+            await asyncio.shield(self._arrival)
+            await self.loaded()
+
     async def shoot(self, output: ScreenshotOutput, clip: Box | None = None, scale: float = 1) -> Picture:
         """Photograph the screen, or the part of the page that `clip` names. One refusal is forgiven."""
         self._check()
@@ -168,6 +208,8 @@ class Page:
         async with self._camera:
             answer = await self._patiently(lambda: self.session.call("Page.captureScreenshot", **params))
         self._check()
+        if not answer["data"]:
+            raise errors.no_picture()
         return Picture(base64.b64decode(answer["data"]), answer["data"])
 
     def answered(self, status: int) -> None:
@@ -241,6 +283,7 @@ class Page:
         self.url = frame["url"] + frame.get("urlFragment", "")
         if self._load.done():
             self._load = self.session.future()
+        self._arrived()
         if frame.get("unreachableUrl"):
             self.url = "chrome-error://chromewebdata/"
             self.session.fail(self._failure(self.network.main.error))
@@ -254,6 +297,16 @@ class Page:
             self._leaving = True
             # Where the page goes now, it goes by itself: what fails there is known from its requests alone.
             self.session.post("Network.enable", maxTotalBufferSize=0, maxResourceBufferSize=0)
+            self._arrival = self._arrival or self.session.future()
+
+    def _stopped(self, event: Message) -> None:
+        # A navigation that ends in a download or in no content brings no document.
+        if event["frameId"] == self._target:
+            self._arrived()
+
+    def _arrived(self) -> None:
+        if self._arrival and not self._arrival.done():
+            self._arrival.set_result(None)
 
     def _loaded(self, _event: Message) -> None:
         if self.committed and not self._load.done():
@@ -275,16 +328,18 @@ class Page:
         child = self._connection.session(event["sessionId"])
         self.network.listen(child)
         child.post("Network.enable")
+        if self._guise:
+            self._connection.spawn(self._guise.put_on_child(child, self._agent))
 
 
 async def open_page(connection: Connection, agent: Message) -> Page:
-    """Open a blank page in a fresh context and prepare it for a visit as `agent`, which a phone's will replace."""
+    """Open a blank page in a fresh context and prepare it for a visit as `agent`, which another may replace."""
     browser = connection.browser
     context = (await browser.call("Target.createBrowserContext", disposeOnDetach=True))["browserContextId"]
     width, height = _WIDE
     target = await browser.call("Target.createTarget", url=_BLANK, browserContextId=context, width=width, height=height)
     answer = await browser.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
-    page = Page(connection.session(answer["sessionId"]), connection, context, target["targetId"])
+    page = Page(connection.session(answer["sessionId"]), connection, context, target["targetId"], agent)
     call = page.session.call
     await asyncio.gather(
         call("Page.enable"),

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from contracts.errors import ErrorCode, FieldError
+from contracts.errors import ErrorCode
 from contracts.geometry import Viewport
 from contracts.outputs import Area, Output, ScreenshotOutput
 from contracts.render import (
@@ -17,14 +17,18 @@ from contracts.render import (
     TransferSlot,
     Warning,  # noqa: A004  # the contract's word
 )
+from contracts.visit import FailIf, Prepare
 from renderer import errors, taking
-from renderer.agents import agent
+from renderer.agents import Persona, agent
 from renderer.browser import Browser
 from renderer.capture import Capture, Limits, Plan, View
+from renderer.devices import DEVICES
+from renderer.intake import device_of
 from renderer.isolation import Isolation
 from renderer.network import MAX_LISTED
 from renderer.stopwatch import Stopwatch
 from renderer.uploads import Upload, Uploads
+from renderer.visiting import guise
 from runtime.errors import ServiceError
 
 _LOAD_SHARE, _LOAD_S = 0.5, 20.0
@@ -54,32 +58,29 @@ class Rendered:
     pieces: list[Piece] = field(default_factory=list)
 
 
-def check(request: RenderRequest) -> None:
-    """Raise `ServiceError` (invalid_request) for names that clash or slots that nothing fills."""
-    names: set[str] = set()
-    for index, output in enumerate(request.outputs):
-        if output.name in names:
-            raise _invalid(f"outputs.{index}.name", "Another output has this name. Give each its own.")
-        names.add(output.name)
-    sections = tuple(f"{output.name}." for output in request.outputs if _is_sections(output))
-    for name in request.uploads:
-        if name not in names and not (sections and name.startswith(sections)):
-            raise _invalid(f"uploads.{name}", "No output has this name.")
-
-
-def plans(request: RenderRequest, url: str) -> list[Plan]:
-    """Return one plan for each distinct viewport, in the order in which they were asked for."""
-    grouped: dict[Viewport, list[Output]] = {}
+def plans(request: RenderRequest, url: str, *, watched: bool = True) -> list[Plan]:
+    """Return one plan for each distinct viewport and device, in the order in which they were asked for."""
+    grouped: dict[tuple[Viewport, str], list[Output]] = {}
     for output in request.outputs:
-        grouped.setdefault(output.viewport, []).append(output)
+        grouped.setdefault((output.viewport, device_of(output)), []).append(output)
     plain = not any(_needs_settling(output) for output in request.outputs)
     rule = request.settle or (None if plain else Settle())
-    watched = rule is not None or len(request.outputs) > 1 or bool(request.uploads)
-    return [Plan(url, viewport, tuple(outputs), rule, watched) for viewport, outputs in grouped.items()]
+    worn = guise(request.visit, url)
+    optioned = worn is not None or request.prepare != Prepare() or request.fail_if != FailIf()
+    watched = watched or optioned or rule is not None or len(request.outputs) > 1
+    return [
+        Plan(url, viewport, tuple(outputs), rule, watched, device, worn, request.prepare, request.fail_if)
+        for (viewport, device), outputs in grouped.items()
+    ]
 
 
-async def render(request: RenderRequest, url: str, isolation: Isolation[Browser], uploads: Uploads) -> Rendered:
-    """Do one job within its budget; `url` is the request's, in canonical form. Raises `ServiceError`."""
+async def render(
+    request: RenderRequest, url: str, isolation: Isolation[Browser], uploads: Uploads, *, watched: bool = True
+) -> Rendered:
+    """Do one job within its budget; `url` is the request's, in canonical form. Raises `ServiceError`.
+
+    Without `watched`, a plain picture comes without what its requests would tell: redirects and response headers.
+    """
     watch, begun = Stopwatch(), time.monotonic()
     budget = request.budget_ms / 1000
     reserve = min(_UPLOAD_S, budget * _UPLOAD_SHARE) if request.uploads else 0.0
@@ -87,10 +88,10 @@ async def render(request: RenderRequest, url: str, isolation: Isolation[Browser]
 
     async def work(browser: Browser) -> list[View | ServiceError]:
         watch.queue_s = time.monotonic() - begun
-        views = await _views(browser, wanted, request.job_id, watch, begun + hard.total_seconds())
+        views = await _views(browser, wanted, request, watch, begun + hard.total_seconds())
         return errors.unless_crashed(views)
 
-    wanted = plans(request, url)
+    wanted = plans(request, url, watched=watched)
     views = await isolation.run(url, work, hard)
     await _write(views, timedelta(seconds=begun + hard.total_seconds() - time.monotonic()))
     rendered = _assemble(request, views, watch)
@@ -111,21 +112,22 @@ async def _write(views: list[View | ServiceError], within: timedelta) -> None:
 
 
 async def _views(
-    browser: Browser, wanted: list[Plan], job_id: str, watch: Stopwatch, hard: float
+    browser: Browser, wanted: list[Plan], request: RenderRequest, watch: Stopwatch, hard: float
 ) -> list[View | ServiceError]:
     """Make all views side by side; a browser in which one of them went wrong gets no further job."""
     loop = asyncio.get_running_loop()
     left = hard - time.monotonic()
     now = loop.time()
     limits = Limits(load=now + min(_LOAD_S, left * _LOAD_SHARE), end=now + left - min(_END_S, left * _END_SHARE))
-    traffic = browser.begin(job_id)
+    traffic = browser.begin(request.job_id)
 
     async def one(plan: Plan) -> View | ServiceError:
         lap = watch.view()
         with lap.browser("open"):
             page = await browser.page()
         try:
-            view = await Capture(page, plan, lap).run(agent(plan.viewport, browser.version), traffic, limits)
+            visitor = agent(plan.viewport, browser.version, _persona(plan, request))
+            view = await Capture(page, plan, lap).run(visitor, traffic, limits)
         except ServiceError as exc:
             browser.tainted |= exc.code in errors.HUNG
             return exc
@@ -141,8 +143,9 @@ async def _views(
 def _assemble(request: RenderRequest, outcomes: list[View | ServiceError], watch: Stopwatch) -> Rendered:
     views = [outcome for outcome in outcomes if isinstance(outcome, View)]
     failures = [outcome for outcome in outcomes if isinstance(outcome, ServiceError)]
-    if not views:
-        raise failures[0]
+    for failure in failures:
+        if not views or failure.code in _WHOLE:
+            raise failure
     warnings = dict.fromkeys(warning for view in views for warning in view.warnings)
     if failures:
         warnings |= dict.fromkeys(_lost(request, views))
@@ -169,16 +172,29 @@ def _assemble(request: RenderRequest, outcomes: list[View | ServiceError], watch
     return Rendered(result, pieces)
 
 
+_WHOLE = {ErrorCode.CAPTURE_REFUSED, ErrorCode.INVALID_REQUEST}
+"""Failures of one view that are the job's: what the others have is not what was asked for."""
+
 _POLICY = {ErrorCode.URL_FORBIDDEN, ErrorCode.TARGET_TOO_LARGE}
-_PARTIAL = {Warning.LOAD_TIMEOUT, Warning.FACTS_MISSING, Warning.PICTURES_MISSING, Warning.DOCUMENTS_MISSING}
+_PARTIAL = {
+    Warning.LOAD_TIMEOUT,
+    Warning.FACTS_MISSING,
+    Warning.PICTURES_MISSING,
+    Warning.DOCUMENTS_MISSING,
+    Warning.WAIT_FAILED,
+}
 
 
 def _lost(request: RenderRequest, views: list[View]) -> list[Warning]:
-    had = {view.plan.viewport for view in views}
-    lost = [output for output in request.outputs if output.viewport not in had]
+    had = {output.name for view in views for output in view.plan.outputs}
+    lost = [output for output in request.outputs if output.name not in had]
     pictures = [Warning.PICTURES_MISSING for output in lost if isinstance(output, ScreenshotOutput)]
     documents = [Warning.DOCUMENTS_MISSING] if taking.missing(lost, taking.Papers()) else []
     return pictures[:1] + [Warning.FACTS_MISSING for output in lost if output.kind == "facts"][:1] + documents
+
+
+def _persona(plan: Plan, request: RenderRequest) -> Persona:
+    return Persona(DEVICES.get(plan.device), request.visit.user_agent, request.visit.locale)
 
 
 def _pieces(view: View) -> list[Piece]:
@@ -216,14 +232,5 @@ async def _store(
         watch.upload_s = time.monotonic() - begun
 
 
-def _is_sections(output: Output) -> bool:
-    return isinstance(output, ScreenshotOutput) and output.area is Area.SECTIONS
-
-
 def _needs_settling(output: Output) -> bool:
     return not isinstance(output, ScreenshotOutput) or output.area is Area.SECTIONS
-
-
-def _invalid(name: str, message: str) -> ServiceError:
-    fields = [FieldError(field=name, message=message)]
-    return ServiceError(ErrorCode.INVALID_REQUEST, f"{name}: {message}", errors=fields)

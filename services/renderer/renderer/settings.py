@@ -44,6 +44,12 @@ class RendererSettings(EgressRules):
     renderer_poison_s: float = Field(600, ge=0, description="how long a page that ended a browser is remembered")
     renderer_start_s: float = Field(20, gt=0, description="longest start of a browser")
     renderer_drain_s: float = Field(25, ge=0, description="time that running jobs get when the service stops")
+    renderer_allow_scripts: bool = Field(False, description="callers may wait for their own JavaScript; logged")
+    renderer_max_budget_s: float = Field(120, ge=1, description="longest budget of one request")
+    renderer_max_wait_s: float = Field(60, ge=0, description="longest wait_for.max_ms and delay_ms of one request")
+    renderer_max_outputs: int = Field(20, ge=1, description="outputs of one request")
+    renderer_max_views: int = Field(6, ge=1, description="viewports and devices of one request; each is a page")
+    renderer_max_megapixels: float = Field(64, gt=0, description="million pixels of one screen or clip")
     renderer_sandbox: Literal["on", "off"] = Field("on", description="off: Chromium without its sandbox; logged")
     renderer_uid: int = Field(10_001, ge=1, description="user that Chromium runs as when the renderer is root")
     renderer_scratch: Path = Field(

@@ -19,6 +19,7 @@ from contracts.render import PoolState, RenderResult
 from renderer.app import create_app
 from renderer.settings import RendererSettings
 from tests.fixtures.pages import Pages
+from tests.fixtures.shop import Shop
 from tests.fixtures.site import Site
 
 
@@ -118,5 +119,21 @@ def live(site: Site, pages: Pages, scratch: Path) -> Iterator[Live]:
     hosts = f"{site.host},{pages.host}"
     origins = f"http://{site.host}"
     renderer = run(settings_for(site, scratch, egress_allow_private=hosts, renderer_upload_origins=origins))
+    yield renderer
+    renderer.stop()
+
+
+@pytest.fixture(scope="session")
+def trusting(shop: Shop, scratch: Path) -> Iterator[Live]:
+    """A renderer that may open both origins of the shop, and whose callers may write scripts."""
+    folder = scratch / "trusting"
+    folder.mkdir(exist_ok=True)
+    settings = RendererSettings(
+        egress_allow_private=",".join(shop.hosts),
+        renderer_scratch=folder,
+        renderer_slots=1,
+        renderer_allow_scripts=True,
+    )
+    renderer = run(settings)
     yield renderer
     renderer.stop()
