@@ -280,9 +280,10 @@ class Capture:
         try:
             with self._watch.browser("capture"):
                 await taking.take_prints(self._page, self._plan.outputs, self.view.papers)
-        except ServiceError:
+        except ServiceError as exc:
             if not (self.view.shots or self.view.facts or self.view.papers):
                 raise
+            self.view.hung |= exc.code in errors.HUNG
 
     def _share(self) -> float:
         """Return the seconds that a wait for the page to settle may take now."""
