@@ -13,7 +13,7 @@ from contracts.render import RenderResult
 from contracts.result import Analysis
 from gateway.db import Database
 from gateway.jobs import intake, leases, outcomes
-from gateway.jobs.states import Claimed, NewJob, Priority, Stage, State
+from gateway.jobs.states import Claimed, Kind, NewJob, Priority, Stage, State
 from gateway.tables import jobs, renders, results
 from gateway.times import now_plus
 from runtime.errors import ServiceError
@@ -249,9 +249,9 @@ async def test_cancel_ends_a_job_in_any_open_state(db: Database, state: State) -
     async with db.begin() as connection:
         if state is State.ANALYZING:
             await outcomes.save_render(connection, claimed[0], RENDER, {})
-        assert not await outcomes.cancel(connection, "other", job_id)
-        assert await outcomes.cancel(connection, "local", job_id)
-        assert not await outcomes.cancel(connection, "local", job_id)
+        assert not await outcomes.cancel(connection, Kind.ANALYSIS, "other", job_id)
+        assert await outcomes.cancel(connection, Kind.ANALYSIS, "local", job_id)
+        assert not await outcomes.cancel(connection, Kind.ANALYSIS, "local", job_id)
         for job in claimed:
             assert not await outcomes.finish(connection, job, result(job))
         assert await leases.heartbeat(connection, "w1", LEASE) == set()
@@ -268,7 +268,7 @@ async def test_cancel_leaves_a_finished_job_alone(db: Database, state: State) ->
             await outcomes.finish(connection, job, result(job))
         else:
             await outcomes.fail(connection, job, ERROR)
-        assert not await outcomes.cancel(connection, "local", job.id)
+        assert not await outcomes.cancel(connection, Kind.ANALYSIS, "local", job.id)
     assert (await row(db, job.id)).state == state
 
 

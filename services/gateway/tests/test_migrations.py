@@ -50,15 +50,15 @@ def test_the_revisions_make_exactly_the_tables_in_the_code(empty_url: str) -> No
 def test_the_partial_indexes_are_partial(empty_url: str) -> None:
     def conditions(connection: Connection) -> list[str]:
         if connection.dialect.name == "sqlite":
-            query = "SELECT sql FROM sqlite_master WHERE name IN ('ix_jobs_queued', 'ix_jobs_running')"
+            query = "SELECT sql FROM sqlite_master WHERE name IN ('ix_jobs_due', 'ix_jobs_queued', 'ix_jobs_running')"
         else:
-            query = "SELECT indexdef FROM pg_indexes WHERE indexname IN ('ix_jobs_queued', 'ix_jobs_running')"
+            query = "SELECT indexdef FROM pg_indexes WHERE indexname ~ '^ix_jobs_(due|queued|running)$'"
         return [str(row[0]) for row in connection.execute(text(query))]
 
     migrate(empty_url)
     found = in_transaction(empty_url, conditions)
     assert isinstance(found, list)
-    assert len(found) == 2
+    assert len(found) == 3
     assert all("WHERE" in definition for definition in found)
 
 
