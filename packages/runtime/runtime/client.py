@@ -35,7 +35,7 @@ class ServiceClient:
 
     async def post(self, path: str, body: BaseModel, answer: type[Answer], budget: timedelta) -> Answer:
         """Send `body`; give up after `budget`. Raises `ServiceError` with the other side's code, or our own."""
-        headers = {"content-type": "application/json"}
+        headers = {"content-type": "application/json", "accept": "application/json"}
         propagate.inject(headers)
         try:
             response = await self._http.post(

@@ -328,6 +328,41 @@ async def test_interactive_work_goes_before_batches(db: Database) -> None:
     assert [job.id for job in await claim(db, 6)] == interactive + batch
 
 
+async def capture(db: Database, tenant: str = "local", priority: Priority = Priority.INTERACTIVE) -> str:
+    job = NewJob(tenant, "https://shop.test/", kind=Kind.CAPTURE, priority=priority, options={"tier": "auto"})
+    async with db.begin() as connection:
+        return await intake.enqueue(connection, job)
+
+
+async def test_one_claim_takes_jobs_of_every_kind(db: Database) -> None:
+    ids = [await enqueue(db), await capture(db), await enqueue(db), await capture(db)]
+    claimed = await claim(db, 4)
+    assert {job.id for job in claimed} == set(ids)
+    assert [job.kind for job in claimed].count(Kind.CAPTURE) == 2
+    assert all((job.preset is None) == (job.kind is Kind.CAPTURE) == (job.options is not None) for job in claimed)
+
+
+async def test_interactive_work_of_any_kind_goes_before_batches_of_any_kind(db: Database) -> None:
+    batch = {await capture(db, priority=Priority.BATCH), await enqueue(db, priority=Priority.BATCH)}
+    interactive = {await enqueue(db), await capture(db)}
+    claimed = [job.id for job in await claim(db, 4)]
+    assert (set(claimed[:2]), set(claimed[2:])) == (interactive, batch)
+
+
+async def test_many_captures_of_a_tenant_keep_nobodys_analysis_waiting(db: Database) -> None:
+    for _ in range(50):
+        await capture(db, "big")
+    wanted = {await enqueue(db, "big"), await enqueue(db, "small"), await capture(db, "small")}
+    assert wanted <= {job.id for job in await claim(db, 8)}
+
+
+async def test_a_kind_of_a_newer_release_is_left_to_it(db: Database) -> None:
+    unknown, known = await capture(db), await capture(db)
+    async with db.begin() as connection:
+        await connection.execute(update(jobs).where(jobs.c.id == unknown).values(kind="crawl"))
+    assert [job.id for job in await claim(db, 5)] == [known]
+
+
 async def test_depth_counts_what_is_not_finished(db: Database) -> None:
     for _ in range(3):
         await enqueue(db)
