@@ -151,7 +151,7 @@ async def test_a_claim_is_one_scan_of_its_index(db: Database) -> None:
             await connection.execute(text("SET LOCAL enable_bitmapscan = off"))
         event.listen(connection.sync_connection, "before_cursor_execute", explain, retval=True)
         plan = str((await connection.execute(leases.due_jobs(5))).all())
-    assert "ix_jobs_queued" in plan
+    assert "ix_jobs_due" in plan
     assert "Sort" not in plan
     assert "TEMP B-TREE" not in plan
 
