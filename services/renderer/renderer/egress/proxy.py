@@ -9,9 +9,10 @@ import structlog
 
 from renderer.egress.budget import ACTIVE, CONNECTIONS, EgressLimits, Traffic
 from renderer.egress.connection import Connection
-from renderer.egress.dial import HEAD_LIMIT, Gate
-from renderer.egress.resolver import CachingResolver, Resolver, SystemResolver
+from renderer.egress.dial import Gate
+from runtime.dialing import HEAD_LIMIT, DialLimits, PatientDial, PinnedDial
 from runtime.netguard import AddressPolicy
+from runtime.resolver import OwnResolver, Resolver
 
 log = structlog.get_logger(__name__)
 
@@ -96,20 +97,17 @@ class EgressProxy:
         """Enforce `policy`; without a `resolver` ask the system's, with a cache."""
         self._policy = policy
         self._limits = limits
-        self._resolver = resolver
-        self._own: tuple[SystemResolver, CachingResolver] | None = None
+        self._own = OwnResolver()
+        self._resolver = resolver or self._own
         self._gate: Gate | None = None
         self._listeners: set[Listener] = set()
         self._ports: set[int] = set()
 
     async def start(self) -> None:
         """Make the shared parts; listeners can be made from now on."""
-        resolver = self._resolver
-        if resolver is None:
-            system = SystemResolver()
-            resolver = CachingResolver(system)
-            self._own = system, resolver
-        self._gate = Gate(self._policy, self._limits, resolver, self._ports)
+        waits = DialLimits(self._limits.connect_s, self._limits.attempt_s)
+        dial = PinnedDial(self._policy, self._resolver, waits, self._ports)
+        self._gate = Gate(self._policy, self._limits, PatientDial(dial))
 
     async def listener(self) -> Listener:
         """Open a proxy address for one more browser."""
@@ -125,11 +123,7 @@ class EgressProxy:
         """Close every listener and stop resolving."""
         for listener in list(self._listeners):
             await listener.aclose()
-        if self._own:
-            system, cache = self._own
-            self._own = None
-            await cache.aclose()
-            system.close()
+        await self._own.aclose()
 
     def _remove(self, listener: Listener) -> None:
         self._listeners.discard(listener)

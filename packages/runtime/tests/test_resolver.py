@@ -5,9 +5,9 @@ import socket
 import pytest
 
 from contracts.errors import ErrorCode
-from renderer.egress import CachingResolver, SystemResolver
 from runtime.addresses import IPAddress
 from runtime.errors import ServiceError
+from runtime.resolver import CachingResolver, SystemResolver
 
 pytestmark = pytest.mark.anyio
 
