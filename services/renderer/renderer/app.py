@@ -12,6 +12,7 @@ import structlog
 from fastapi import FastAPI, Request, Response
 
 from contracts.errors import ErrorCode
+from contracts.fetch import FetchRequest, FetchResult
 from contracts.outputs import MANY, Output, ScreenshotOutput
 from contracts.render import PoolState, RenderRequest, RenderResult
 from renderer import render
@@ -20,6 +21,8 @@ from renderer.egress import EgressProxy
 from renderer.launcher import Launcher
 from renderer.pool import Pool
 from renderer.settings import RendererSettings
+from renderer.tiers import answer, endpoint
+from renderer.tiers.fetching import Fetching
 from renderer.uploads import Uploads
 from runtime import netguard
 from runtime.errors import ServiceError
@@ -39,6 +42,8 @@ class Renderer:
         self._egress = EgressProxy(self._policy)
         self._uploads = Uploads(settings.renderer_upload_origins, storage)
         self.pool: Pool[Browser] = Pool(self._start, settings)
+        self._chromium = ""
+        self._fetching = Fetching(settings, self._policy, self.render, self.pool.state, lambda: self._chromium)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -47,6 +52,7 @@ class Renderer:
             log.warning("private_hosts_allowed", hosts=self._settings.egress_allow_private)
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._uploads)
+            await stack.enter_async_context(self._fetching)
             await stack.enter_async_context(self._launcher)
             await self._egress.start()
             stack.push_async_callback(self._egress.aclose)
@@ -54,6 +60,10 @@ class Renderer:
             await self.pool.start()
             log.info("renderer_started", slots=self.pool.state().slots)
             yield
+
+    async def fetch(self, request: FetchRequest) -> render.Rendered:
+        """Do one fetch. Raises `ServiceError`."""
+        return await endpoint.fetch(request, self._fetching, self._uploads)
 
     async def render(self, request: RenderRequest) -> render.Rendered:
         """Do one job. Raises `ServiceError`."""
@@ -64,7 +74,9 @@ class Renderer:
         return await render.render(request, target.url, self.pool, self._uploads)
 
     async def _start(self) -> Browser:
-        return await start(self._launcher, self._egress.listener, sandboxed=self._settings.renderer_sandbox == "on")
+        browser = await start(self._launcher, self._egress.listener, sandboxed=self._settings.renderer_sandbox == "on")
+        self._chromium = browser.version
+        return browser
 
 
 def create_app(settings: RendererSettings, *, storage: httpx2.AsyncBaseTransport | None = None) -> FastAPI:
@@ -84,6 +96,11 @@ def create_app(settings: RendererSettings, *, storage: httpx2.AsyncBaseTransport
     async def post_render(body: RenderRequest, request: Request) -> Response:
         rendered = await _unless_gone(request, renderer.render(body))
         return _answer(body, rendered)
+
+    @app.post("/fetch", response_model=FetchResult, summary="Have a page through the cheapest tier that gives it whole")
+    async def post_fetch(body: FetchRequest, request: Request) -> Response:
+        had = await _unless_gone(request, renderer.fetch(body))
+        return answer.mark(_answer(body, had), had.result)
 
     @app.get("/pressure", summary="Room in the pool")
     async def pressure() -> PoolState:

@@ -3,16 +3,14 @@
 import time
 from collections.abc import Sequence
 from http.cookiejar import Cookie as JarCookie
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from http.cookiejar import DefaultCookiePolicy
 
 import httpx2
 
 from contracts.visit import Cookie
 
-
-def none_kept() -> CookieJar:
-    """Return a jar that takes nothing: a client that serves many jobs must not carry cookies between them."""
-    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+KEEP_NONE = DefaultCookiePolicy(allowed_domains=[])
+"""For the jar of a client that serves many jobs: it must not carry cookies between them."""
 
 
 class ChainCookies:

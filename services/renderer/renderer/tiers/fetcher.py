@@ -1,5 +1,6 @@
 """One page over plain HTTP: redirects followed one by one, each target judged, every answer under caps."""
 
+import asyncio
 import ssl
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -14,7 +15,7 @@ from contracts.visit import Cookie
 from renderer import errors
 from renderer.tiers import body, charset
 from renderer.tiers.body import Caps
-from renderer.tiers.cookies import ChainCookies, none_kept
+from renderer.tiers.cookies import KEEP_NONE, ChainCookies
 from renderer.tiers.page import Page, kind_of, sniffed
 from renderer.tiers.visitor import Visitor
 from runtime import netguard
@@ -24,20 +25,19 @@ from runtime.netguard import AddressPolicy, Target
 MAX_REDIRECTS = 10
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NO_CONTENT = frozenset({204, 205, 304})
-_PROXY_AUTH = 407
 
 Turn = Callable[[Target], AbstractAsyncContextManager[None]]
 
 
 @dataclass(frozen=True)
 class Order:
-    """One page to fetch. `turn` waits until a request to a target may go, and holds its place while it goes."""
+    """One page to fetch. `turn` waits until a request may go and holds its place; an exchange may take `longest`."""
 
     target: Target
     visitor: Visitor
     cookies: tuple[Cookie, ...]
     turn: Turn
-    stall: timedelta
+    longest: timedelta
 
 
 class Fetcher:
@@ -45,7 +45,7 @@ class Fetcher:
 
     def __init__(self, client: httpx2.AsyncClient, policy: AddressPolicy, caps: Caps) -> None:
         """`client` dials only what the policy allows; it is closed by whoever made it."""
-        client.cookies.jar.set_policy(none_kept()._policy)
+        client.cookies.jar.set_policy(KEEP_NONE)
         self._client = client
         self._policy = policy
         self._caps = caps
@@ -71,18 +71,23 @@ class Fetcher:
         if state in seen:
             raise ServiceError(ErrorCode.TARGET_REDIRECTS, "The site redirects in a circle.")
         seen.add(state)
-        request.extensions = {"timeout": httpx2.Timeout(order.stall.total_seconds()).as_dict()}
         try:
-            response = await self._client.send(request, stream=True)
-            try:
-                if response.status_code in _REDIRECTS and "location" in response.headers:
-                    chain.keep(response)
-                    return _next(target, response.headers["location"])
-                return await self._page(target, response, hop)
-            finally:
-                await response.aclose()
+            async with asyncio.timeout(order.longest.total_seconds()):
+                return await self._exchange(target, request, chain, hop)
+        except TimeoutError as exc:
+            raise ServiceError(ErrorCode.TARGET_TIMEOUT, f"{target.host} did not answer in time.") from exc
         except httpx2.HTTPError as exc:
             raise translate(exc, target.host) from exc
+
+    async def _exchange(self, target: Target, request: httpx2.Request, chain: ChainCookies, hop: int) -> Page | Target:
+        response = await self._client.send(request, stream=True)
+        try:
+            if response.status_code in _REDIRECTS and "location" in response.headers:
+                chain.keep(response)
+                return _next(target, response.headers["location"])
+            return await self._page(target, response, hop)
+        finally:
+            await response.aclose()
 
     async def _page(self, target: Target, response: httpx2.Response, hop: int) -> Page:
         if response.status_code in _NO_CONTENT:
