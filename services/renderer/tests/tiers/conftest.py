@@ -1,6 +1,7 @@
 """A site that answers what a test tells it to, and the static tier in front of it."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ from runtime.netguard import AddressPolicy, Target
 
 Headers = dict[str, str]
 
+# Reading the machine's authorities takes half a second, and these sites speak plain HTTP.
+_TRUST = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
 
 @dataclass
 class Reply:
@@ -27,6 +31,8 @@ class Reply:
     headers: Headers = field(default_factory=dict)
     cookies: list[str] = field(default_factory=list)
     before: Callable[[], object] | None = None
+    cut: bool = False
+    """The site hangs up after the body, whatever it has announced."""
 
 
 @dataclass
@@ -54,8 +60,8 @@ class Told:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
                 await self._answer(head, writer)
-        except (EOFError, ConnectionError, asyncio.IncompleteReadError):
-            pass
+        except (EOFError, ConnectionError, asyncio.CancelledError):
+            pass  # the visitor left, or the test is over
         finally:
             writer.close()
 
@@ -74,6 +80,8 @@ class Told:
         shown += [f"set-cookie: {cookie}" for cookie in reply.cookies]
         writer.write("\r\n".join([f"HTTP/1.1 {reply.status} X", *shown, "", ""]).encode("utf-8") + reply.body)
         await writer.drain()
+        if reply.cut:
+            raise EOFError
 
 
 @asynccontextmanager
@@ -87,7 +95,6 @@ async def told(**pages: Reply) -> AsyncIterator[Told]:
         yield site
     finally:
         server.close()
-        server.close_clients() if hasattr(server, "close_clients") else None
 
 
 def order(url: str, visit: Visit | None = None, longest_s: float = 10) -> Order:
@@ -107,7 +114,7 @@ async def at_once(_target: Target) -> AsyncIterator[None]:
 async def fetching(site: Told, caps: Caps | None = None, private: str = "") -> AsyncIterator[Fetcher]:
     """Open a fetcher that may visit `site`."""
     policy = AddressPolicy.from_setting(private or f"127.0.0.1:{site.port},localhost:{site.port}")
-    async with guarded_client(policy) as client:
+    async with guarded_client(policy, trust=_TRUST) as client:
         yield Fetcher(client, policy, caps or Caps())
 
 

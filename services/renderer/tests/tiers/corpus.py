@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from renderer.tiers.verdict import Finding
 
 _LOREM = "Our bags are sewn by hand from waxed canvas and last for many years of daily use. "
-_ANALYTICS = "<script async src='https://stats.test/a.js'></script><script>window.q=window.q||[];q.push('view')</script>"
+_ANALYTICS = (
+    "<script async src='https://stats.test/a.js'></script><script>window.q=window.q||[];q.push('view')</script>"
+)
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,9 @@ class Sample:
 
 
 def _page(body: str, head: str = "", title: str = "Sparrow Goods") -> str:
-    return f"<!doctype html><html><head><meta charset=utf-8><title>{title}</title>{head}</head><body>{body}</body></html>"
+    return (
+        f"<!doctype html><html><head><meta charset=utf-8><title>{title}</title>{head}</head><body>{body}</body></html>"
+    )
 
 
 def _shell(name: str, body: str, head: str = "", title: str = "App") -> Sample:
@@ -50,11 +54,15 @@ SHELLS = [
     _shell("create-react-app", f"{_NOTE}<div id=root></div><script src=/static/js/main.js></script>"),
     _shell("vite", "<div id=app></div>", _MODULE),
     _shell("vite with a spinner", "<div id=app><div class=spinner>Loading…</div></div>", _MODULE),
-    _shell("next, client only", '<div id=__next></div><script id=__NEXT_DATA__ type=application/json>{"p":{}}</script>'),
+    _shell(
+        "next, client only", '<div id=__next></div><script id=__NEXT_DATA__ type=application/json>{"p":{}}</script>'
+    ),
     _shell("nuxt, client only", "<div id=__nuxt></div><script>window.__NUXT__={config:{}}</script>"),
     _shell("angular", "<app-root></app-root><script src=main.js type=module></script>"),
     _shell("angular with a logo", "<app-root><div class=boot>Acme</div></app-root><script src=main.js></script>"),
-    _shell("ember", "<div id=ember-app></div><script src=/assets/vendor.js></script><script src=/assets/a.js></script>"),
+    _shell(
+        "ember", "<div id=ember-app></div><script src=/assets/vendor.js></script><script src=/assets/a.js></script>"
+    ),
     _shell("gatsby, broken build", "<div id=___gatsby></div><script src=/app.js></script>"),
     _shell("flutter", "<script src=main.dart.js defer></script>"),
     _shell("unknown mount point", "<div class=mount></div><script src=/bundle.js></script>"),
@@ -64,10 +72,14 @@ SHELLS = [
     _shell("noscript in German", f"<noscript>Bitte aktivieren Sie JavaScript.</noscript><div></div>{_HEAVY}"),
     _shell("please wait", "<p>Please wait while the page is being prepared</p><script src=/go.js></script>"),
     _shell("redirect by script", "<script>location.replace('/home?lang='+navigator.language)</script>"),
-    _shell("meta refresh", "<p>You are being taken to the shop.</p>", '<meta http-equiv="Refresh" content="0; URL=/en">'),
+    _shell(
+        "meta refresh", "<p>You are being taken to the shop.</p>", '<meta http-equiv="Refresh" content="0; URL=/en">'
+    ),
     _shell("inlined bundle", f"<div class=x></div>{_HEAVY}"),
     _shell("a few words and many scripts", "<p>Acme</p>" + "".join(f"<script src={n}.js></script>" for n in range(8))),
-    Sample("frameset", "<html><frameset cols=20,*><frame src=a><frame src=b></frameset></html>", Finding.NEEDS_JAVASCRIPT),
+    Sample(
+        "frameset", "<html><frameset cols=20,*><frame src=a><frame src=b></frameset></html>", Finding.NEEDS_JAVASCRIPT
+    ),
     _shell("one frame", "<iframe src=https://shop.test/ width=100% height=100%></iframe>"),
 ]
 
@@ -82,7 +94,9 @@ BLOCKS = [
     _vendor("cloudflare challenge", 403, _page(_CF, title="Just a moment..."), {"cf-mitigated": "challenge"}),
     _vendor("cloudflare challenge, 503", 503, _page(_CF + "Checking your browser", title="Just a moment...")),
     _vendor("cloudflare by header", 403, "", {"cf-mitigated": "challenge", "server": "cloudflare"}),
-    _vendor("cloudflare 1020", 403, _page("<div id=cf-error-details>Error 1020: Access denied</div>", title="Access denied")),
+    _vendor(
+        "cloudflare 1020", 403, _page("<div id=cf-error-details>Error 1020: Access denied</div>", title="Access denied")
+    ),
     _vendor("cloudflare attention", 403, _page("<h1>Sorry</h1>", title="Attention Required! | Cloudflare")),
     _vendor("akamai", 403, _page(_EDGE, title="Access Denied")),
     _vendor("akamai challenge, 200", 200, _page("<div id=sec-if-cpt-container></div><script src=/x></script>")),
@@ -92,23 +106,37 @@ BLOCKS = [
     _vendor("datadome", 403, _page(_DD, title="shop.test"), {"x-datadome": "protected"}),
     _vendor("imperva", 200, _page(_INCAP)),
     _vendor("imperva interruption", 200, _page("<h1>Pardon Our Interruption</h1><p>As you were browsing</p>")),
-    _vendor("sucuri", 403, _page("Access Denied", title="Sucuri WebSite Firewall - Access Denied") + "Sucuri WebSite Firewall"),
+    _vendor(
+        "sucuri",
+        403,
+        _page("Access Denied", title="Sucuri WebSite Firewall - Access Denied") + "Sucuri WebSite Firewall",
+    ),
     _vendor("kasada", 429, "<script>window.KPSDK={};KPSDK.now=1</script>", {"x-kpsdk-ct": "0a"}),
     _vendor("aws waf challenge", 202, _page("<script>window.awsWafCookieDomainList=[]</script>")),
     _vendor("aws waf by header", 405, _page("<div id=captcha-container></div>"), {"x-amzn-waf-action": "captcha"}),
-    _vendor("vercel", 403, _page("<p>Checking</p>", title="Vercel Security Checkpoint"), {"x-vercel-mitigated": "challenge"}),
+    _vendor(
+        "vercel", 403, _page("<p>Checking</p>", title="Vercel Security Checkpoint"), {"x-vercel-mitigated": "challenge"}
+    ),
     _vendor("ddos-guard", 403, _page("<p>Checking your browser</p>", title="DDoS-Guard")),
     _vendor("wordfence", 503, _page("Your access to this site has been limited. Generated by Wordfence at noon")),
     _vendor("f5", 200, _page("The requested URL was rejected. Please consult with your administrator. Support ID: 12")),
-    _vendor("anubis", 200, _page("<script src=/.within.website/x/cmd/anubis/main.mjs></script>", title="Making sure you're not a bot!")),
-    _vendor("radware", 200, _page("<form action=https://validate.perfdrive.com/></form>", title="Radware Captcha Page")),
+    _vendor(
+        "anubis",
+        200,
+        _page("<script src=/.within.website/x/cmd/anubis/main.mjs></script>", title="Making sure you're not a bot!"),
+    ),
+    _vendor(
+        "radware", 200, _page("<form action=https://validate.perfdrive.com/></form>", title="Radware Captcha Page")
+    ),
     _vendor("google", 429, _page(_GOOGLE, title="Sorry...")),
     _vendor("google, 200", 200, _page(_GOOGLE)),
     _vendor("plain 429", 429, _page("<p>Slow down</p>")),
     _refused("plain 403", 403, _page("<h1>Forbidden</h1>")),
     _refused("empty 403", 403, ""),
     _refused("plain 503", 503, _page("<h1>Service unavailable</h1>")),
-    _refused("recaptcha alone", 200, _page("<p>One more step</p><form><div class=g-recaptcha data-sitekey=x></div></form>")),
+    _refused(
+        "recaptcha alone", 200, _page("<p>One more step</p><form><div class=g-recaptcha data-sitekey=x></div></form>")
+    ),
     _refused("turnstile alone", 200, _page("<div class=cf-turnstile data-sitekey=x></div>")),
     _refused("robot question", 200, _page("<h1>Are you a robot?</h1><p>Click the box to go on.</p>")),
     _refused("human question", 200, _page("<h1>Please verify that you are human</h1>")),
@@ -120,7 +148,9 @@ BLOCKS = [
 _SSR_REACT = f"<div id=root data-reactroot>{_ARTICLE}</div>{_NOTE}<script src=/main.js></script>"
 _SSR_NEXT = f"<div id=__next><main>{_ARTICLE}</main></div><script id=__NEXT_DATA__ type=application/json>{{}}</script>"
 _LOGIN = "<h1>Log in</h1><form><input type=email><input type=password><button>Log in</button></form><script src=/a.js></script>"
-_SIGNUP = "<h1>Contact us</h1><form><input type=text><textarea></textarea><div class=g-recaptcha></div></form>" + _ANALYTICS
+_SIGNUP = (
+    "<h1>Contact us</h1><form><input type=text><textarea></textarea><div class=g-recaptcha></div></form>" + _ANALYTICS
+)
 _ABOUT_BLOCKS = f"<h1>How captcha vendors work</h1><p>px-captcha and _cf_chl_opt {_LOREM * 45}</p>"
 _JSD = "<script>(function(){var a='/cdn-cgi/challenge-platform/scripts/jsd/main.js'})()</script>"
 
@@ -131,7 +161,9 @@ ORDINARY = [
     _fine("react from the server", _SSR_REACT),
     _fine("next from the server", _SSR_NEXT),
     _fine("nuxt from the server", f"<div id=__nuxt>{_ARTICLE}</div><script>window.__NUXT__={{}}</script>"),
-    _fine("angular universal", f"<app-root ng-version=17>{_ARTICLE}</app-root><script src=main.js type=module></script>"),
+    _fine(
+        "angular universal", f"<app-root ng-version=17>{_ARTICLE}</app-root><script src=main.js type=module></script>"
+    ),
     _fine("a page with an unused mount point", f"{_ARTICLE * 3}<div id=app></div><script src=/chat.js></script>"),
     _fine("log in", _LOGIN),
     _fine("contact form with a captcha", _SIGNUP),
@@ -141,7 +173,9 @@ ORDINARY = [
     _fine("server error", "<h1>Something broke</h1><p>We are on it.</p>", status=500),
     _fine("log-in wall", _LOGIN, status=401),
     _fine("tiny and honest", "<h1>It works!</h1>"),
-    _fine("coming soon", "<h1>Coming soon</h1><p>We open in May.</p><img src=/logo.png><a href=mailto:a@b.test>Write</a>"),
+    _fine(
+        "coming soon", "<h1>Coming soon</h1><p>We open in May.</p><img src=/logo.png><a href=mailto:a@b.test>Write</a>"
+    ),
     _fine("no body", ""),
     _fine("gallery", "".join(f"<a href=/{n}><img src=/{n}.jpg alt='Bag {n}'></a>" for n in range(30)) + _ANALYTICS),
     _fine("table", "<table>" + "<tr><td>Bag</td><td>12</td></tr>" * 40 + "</table>" + _ANALYTICS),
@@ -150,9 +184,13 @@ ORDINARY = [
     _fine("article about block pages", _ABOUT_BLOCKS, title="On captchas"),
     _fine("cloudflare's script in a page that passed", _ARTICLE + _JSD),
     _fine("datadome's script in a page that passed", _ARTICLE + "<script src=https://js.datadome.co/tags.js></script>"),
-    _fine("imperva's script in a page that passed", _ARTICLE + "<script src='/_Incapsula_Resource?SWJIYLWA=7'></script>"),
+    _fine(
+        "imperva's script in a page that passed", _ARTICLE + "<script src='/_Incapsula_Resource?SWJIYLWA=7'></script>"
+    ),
     _fine("perimeterx's script in a page that passed", _ARTICLE + "<script>window._pxAppId='PXabc'</script>"),
-    _fine("recaptcha notice", _ARTICLE + "<p>This site is protected by reCAPTCHA</p><div class=grecaptcha-badge></div>"),
+    _fine(
+        "recaptcha notice", _ARTICLE + "<p>This site is protected by reCAPTCHA</p><div class=grecaptcha-badge></div>"
+    ),
     _fine("slow refresh", _ARTICLE, '<meta http-equiv=refresh content="300;url=/live">'),
     _fine("old-fashioned", "<font size=7>Welcome</font><hr><a href=a.htm>Enter</a><br>Best viewed at 800x600"),
     _fine("statistics in noscript", _ARTICLE + "<noscript><img src=//stats.test/p.gif></noscript>" + _ANALYTICS),

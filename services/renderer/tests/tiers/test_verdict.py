@@ -46,5 +46,7 @@ def test_anything_can_be_looked_at(html: str) -> None:
 
 
 def test_what_is_not_shown_is_no_text() -> None:
-    seen = look("<title>T</title><body>a<script>b</script><style>c</style><noscript>d</noscript><template>e</template>f")
+    seen = look(
+        "<title>T</title><body>a<script>b</script><style>c</style><noscript>d</noscript><template>e</template>f"
+    )
     assert (seen.title, seen.text, seen.noscript, seen.inline_script) == ("T", "a f", "d", 1)
