@@ -36,6 +36,8 @@ def main() -> None:
     parts: dict[str, Callable[[], list[str]]] = {
         "captures-2": lambda: asyncio.run(captures.compare(2, repeats=3, requests=40)),
         "captures-4": lambda: asyncio.run(captures.compare(4, repeats=3, requests=40)),
+        "captures-16": lambda: asyncio.run(captures.compare(16, repeats=3, requests=48)),
+        "layers": lambda: asyncio.run(captures.layers(4, repeats=3, requests=36)),
         "render": lambda: asyncio.run(render.profile(20)),
         "claim": lambda: ["### The queue", "", *asyncio.run(claim.report()), ""],
         "analyze": lambda: memory.analyze_peak("agency"),

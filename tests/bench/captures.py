@@ -4,9 +4,11 @@ import asyncio
 import itertools
 import statistics
 import time
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
+from tests.bench import ceiling
 from tests.bench.contenders import Contender, bare, cpu_seconds, launch_per_request, renderer
 from tests.fixtures import pages
 
@@ -66,7 +68,30 @@ def _row(name: str, cell: Cell, base: Cell) -> str:
 
 
 async def compare(in_flight: int, repeats: int, requests: int) -> list[str]:
-    """Measure all three in turn, `repeats` times over, and return the table's lines."""
+    """Measure the old way, bare Playwright and our renderer in turn; return the table's lines."""
+    few = max(requests // 5, in_flight * 2)
+
+    def contenders(host: str) -> list[tuple[AbstractAsyncContextManager[Contender], int]]:
+        return [(bare(), requests), (renderer(host, min(in_flight, 4)), requests), (launch_per_request(), few)]
+
+    title = f"### Viewport JPEG, {in_flight} in flight ({repeats} interleaved repeats of {requests})"
+    return [title, "", *await _table(contenders, in_flight, repeats)]
+
+
+async def layers(in_flight: int, repeats: int, requests: int) -> list[str]:
+    """Measure what each layer of the renderer costs; return the table's lines."""
+
+    def contenders(host: str) -> list[tuple[AbstractAsyncContextManager[Contender], int]]:
+        steps = [ceiling.contender(step, host) for step in ceiling.ladder(in_flight)]
+        return [(opening, requests) for opening in (bare(), *steps, renderer(host, in_flight))]
+
+    title = f"### What each layer costs, {in_flight} in flight ({repeats} interleaved repeats of {requests})"
+    return [title, "", *await _table(contenders, in_flight, repeats)]
+
+
+async def _table(
+    contenders: Callable[[str], list[tuple[AbstractAsyncContextManager[Contender], int]]], in_flight: int, repeats: int
+) -> list[str]:
     for name in pages.PACKAGES:
         pages.fetch(name)
     server = pages.serve(pages.CACHE)
@@ -74,15 +99,12 @@ async def compare(in_flight: int, repeats: int, requests: int) -> list[str]:
     urls = [f"http://{host}/{name}/index.html" for name in pages.PACKAGES]
     cells: dict[str, Cell] = {}
     for _ in range(repeats):
-        await _measure(bare(), urls, in_flight, requests, cells)
-        await _measure(renderer(host, in_flight), urls, in_flight, requests, cells)
-        await _measure(launch_per_request(), urls, in_flight, max(requests // 5, in_flight * 2), cells)
+        for opening, requests in contenders(host):
+            await _measure(opening, urls, in_flight, requests, cells)
     server.shutdown()
     server.server_close()
     base = cells["bare Playwright"]
     head = [
-        f"### Viewport JPEG, {in_flight} in flight ({repeats} interleaved repeats of {requests})",
-        "",
         "| contender | pages/s | ratio to bare (min–max) | p50 / p95 s | CPU-s/page | CPU ratio | errors |",
         "|---|---|---|---|---|---|---|",
     ]

@@ -20,7 +20,7 @@ FULL = Path(os.environ.get("FULL_CHROMIUM_PATH", "/usr/lib/chromium/chromium"))
 VIEWPORT = {"width": 1920, "height": 1080}
 
 # The pages name outside hosts. Refused at once for everybody: otherwise the ratios would measure name look-ups.
-_NO_OUTSIDE = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
+NO_OUTSIDE = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,13 @@ def cpu_seconds(pid: int) -> float:
     return total
 
 
-def _driver_pid() -> int:
+def driver_pid() -> int:
     children = psutil.Process().children()
     return next(child.pid for child in reversed(children) if "node" in child.name())
 
 
 async def _launch(playwright: Playwright, executable: Path, *flags: str) -> Browser:
-    return await playwright.chromium.launch(executable_path=str(executable), args=[_NO_OUTSIDE, *flags])
+    return await playwright.chromium.launch(executable_path=str(executable), args=[NO_OUTSIDE, *flags])
 
 
 @asynccontextmanager
@@ -70,7 +70,7 @@ async def bare() -> AsyncIterator[Contender]:
             finally:
                 await context.close()
 
-        yield Contender("bare Playwright", shoot, _driver_pid())
+        yield Contender("bare Playwright", shoot, driver_pid())
         await browser.close()
 
 
@@ -91,7 +91,7 @@ async def launch_per_request() -> AsyncIterator[Contender]:
                 await browser.close()
 
         name = "launch per request" if full else "launch per request (headless shell: no full Chromium here)"
-        yield Contender(name, shoot, _driver_pid())
+        yield Contender(name, shoot, driver_pid())
 
 
 @asynccontextmanager

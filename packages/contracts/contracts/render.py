@@ -81,6 +81,7 @@ class Warning(StrEnum):  # noqa: A001  # the field's word; nothing here uses the
     LAYOUT_MOVED = "layout_moved"
     FACTS_MISSING = "facts_missing"
     PICTURES_MISSING = "pictures_missing"
+    DOCUMENTS_MISSING = "documents_missing"
     PAGE_EMPTY = "page_empty"
     REQUESTS_BLOCKED = "requests_blocked"
 

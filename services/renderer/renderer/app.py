@@ -15,7 +15,7 @@ from contracts.errors import ErrorCode
 from contracts.fetch import FetchRequest, FetchResult
 from contracts.outputs import MANY, Output, ScreenshotOutput
 from contracts.render import PoolState, RenderRequest, RenderResult
-from renderer import render
+from renderer import documents, render
 from renderer.browser import Browser, start
 from renderer.egress import EgressProxy
 from renderer.launcher import Launcher
@@ -156,6 +156,7 @@ def _bare_answer(rendered: render.Rendered) -> Response:
         "X-Warnings": ",".join(result.warnings),
     }
     piece = rendered.pieces[0]
+    headers |= documents.safeguards(piece.artifact.content_type)
     return Response(piece.data, media_type=piece.artifact.content_type, headers=headers)
 
 

@@ -15,8 +15,9 @@ from contracts.render import (
     Settle,
     Warning,  # noqa: A004  # the contract's word
 )
-from renderer import errors, facts, sections
+from renderer import errors, facts, sections, taking
 from renderer.cdp import Message, ProtocolError
+from renderer.headers import reported
 from renderer.page import Page, Picture, Verdicts, Visit
 from renderer.settle import Look, freeze, look, scroll_through, settle, visible_height
 from renderer.stopwatch import Lap
@@ -41,6 +42,8 @@ class Plan:
     viewport: Viewport
     outputs: tuple[Output, ...]
     settle: Settle | None
+    watched: bool = True
+    """Whether requests are followed one by one; a single picture says nothing of them."""
 
     @property
     def shots(self) -> list[ScreenshotOutput]:
@@ -59,6 +62,11 @@ class Plan:
     @property
     def whole(self) -> bool:
         """Whether anything below the first screen is wanted."""
+        return self.pictured or taking.whole(self.outputs)
+
+    @property
+    def pictured(self) -> bool:
+        """Whether facts are wanted, or pictures of anything below the first screen."""
         return bool(self.facts or self.of(Area.FULL_PAGE) or self.of(Area.SECTIONS))
 
 
@@ -93,6 +101,10 @@ class View:
     title: str = ""
     shots: list[Shot] = field(default_factory=list)
     facts: PageFacts | None = None
+    papers: taking.Papers = field(default_factory=taking.Papers)
+    documents: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+    """Content type and bytes by name: made of the papers once the browser is free."""
+    headers: dict[str, str] = field(default_factory=dict)
     sections: list[Section] = field(default_factory=list)
     measured: bool = False
     """Whether the page was split: one without content has no sections."""
@@ -111,6 +123,7 @@ class View:
         """Return what was asked for and is not there."""
         names = {shot.name for shot in self.shots}
         lost = [Warning.FACTS_MISSING] if self.plan.facts and self.facts is None else []
+        lost += [Warning.DOCUMENTS_MISSING] if taking.missing(self.plan.outputs, self.papers) else []
         wanted = {shot.name for shot in self.plan.shots if shot.area is not Area.SECTIONS}
         pictures = wanted <= names and (not self.plan.of(Area.SECTIONS) or self.measured)
         return lost if pictures else [*lost, Warning.PICTURES_MISSING]
@@ -131,7 +144,8 @@ class Capture:
     async def run(self, agent: Message, verdicts: Verdicts, limits: Limits) -> View:
         """Do it all by `limits.end`. Raises `ServiceError` when not even a picture of the first screen could be had."""
         self._end = limits.end
-        visit = Visit(self._plan.url, self._plan.viewport, agent, facts.OBSERVER if self._plan.facts else "")
+        observer = facts.OBSERVER if self._plan.facts else ""
+        visit = Visit(self._plan.url, self._plan.viewport, agent, observer, self._plan.watched)
         try:
             async with asyncio.timeout_at(limits.end - _LAST_S):
                 await self._load(visit, verdicts, limits.load)
@@ -141,7 +155,7 @@ class Capture:
             self.view.warn(Warning.NOT_SETTLED)
             await self._salvage()
         except ServiceError as exc:
-            if exc.code not in errors.HUNG or not self.view.shots:
+            if exc.code not in errors.HUNG or not (self.view.shots or self.view.papers):
                 raise
             self.view.hung = True
         self._conclude()
@@ -184,15 +198,18 @@ class Capture:
                 await self._shoot_page(seen)
             with self._watch.browser("capture"):
                 await asyncio.wait([glance], timeout=_LAST_S)
+            if glance.done():
+                glance.result()  # raises where what was photographed was a refusal of our own
         finally:
             glance.cancel()
 
     async def _glance(self) -> None:
         # Beside the picture, never before it: a title is not worth a round trip.
         try:
-            self._saw(await look(self._page))
+            seen = await look(self._page)
         except ServiceError:
             return
+        self._saw(seen)
 
     async def _whole(self, rule: Settle) -> None:
         """First screen as the visitor meets it, then all of the page: facts and pictures of one moment."""
@@ -205,15 +222,37 @@ class Capture:
         if not self._plan.whole:
             with self._watch.browser("settle"):
                 self._saw(await look(self._page))
+            await self._take_papers()
             return
         if rule.scroll:
             with self._watch.browser("settle"):
                 await self._page.session.call("Emulation.setEmulatedMedia", features=_REDUCED)
                 await scroll_through(self._page, self._plan.viewport.height, timedelta(seconds=60))
             await self._settle(rule, timedelta(seconds=max(min(_LAST_SETTLE_S, self._share()), until - loop.time())))
-        with self._watch.browser("settle"):
-            await freeze(self._page)
-        await self._together()
+        await self._take_papers()
+        if self._plan.pictured:
+            with self._watch.browser("settle"):
+                await freeze(self._page)
+            await self._together()
+        else:
+            with self._watch.browser("settle"):
+                self._saw(await look(self._page))
+        await self._print()
+
+    async def _take_papers(self) -> None:
+        with self._watch.browser("facts"):
+            await taking.take_source(self._page, self._plan.outputs, self.view.papers)
+        if (source := self.view.papers.source) and source.truncated:
+            self.view.warn(Warning.TRUNCATED)
+
+    async def _print(self) -> None:
+        """Print last: it lays the page out anew. What cannot be printed costs nothing else."""
+        try:
+            with self._watch.browser("capture"):
+                await taking.take_prints(self._page, self._plan.outputs, self.view.papers)
+        except ServiceError:
+            if not (self.view.shots or self.view.facts or self.view.papers):
+                raise
 
     def _share(self) -> float:
         """Return the seconds that a wait for the page to settle may take now."""
@@ -262,6 +301,7 @@ class Capture:
 
     def _saw(self, seen: Look) -> None:
         self.view.title = seen.title
+        self._page.answered(seen.status)
         if seen.empty:
             self.view.warn(Warning.PAGE_EMPTY)
 
@@ -314,18 +354,28 @@ class Capture:
         except (TimeoutError, ServiceError):
             return
 
+    async def _last_papers(self) -> None:
+        if self.view.papers.source is None:
+            try:
+                async with asyncio.timeout(_LAST_S / 2):
+                    await self._take_papers()
+            except (TimeoutError, ServiceError):
+                return
+
     async def _salvage(self) -> None:
         """The time is over: have at least a picture. Raises `ServiceError` when there is none."""
         if not self._page.committed:
             raise errors.timeout()
         await self._last_picture()
-        if not self.view.shots and self.view.facts is None:
+        await self._last_papers()
+        if not self.view.shots and self.view.facts is None and not self.view.papers:
             raise errors.hung("nothing could be read within the budget")
 
     def _conclude(self) -> None:
         main = self._page.network.main
         self.view.final_url = self._page.url
         self.view.status, self.view.redirects = main.status, main.redirects
+        self.view.headers = reported(main.headers)
         self.view.warn(*self.view.missing())
 
 

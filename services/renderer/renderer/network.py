@@ -30,6 +30,7 @@ class MainDocument:
     redirects: int = 0
     error: str = ""
     refusal: str = ""
+    headers: Message = field(default_factory=dict)
 
 
 @dataclass
@@ -107,7 +108,7 @@ class NetworkLog:
             if response["status"] >= 400:  # noqa: PLR2004  # HTTP's own border
                 self._failed.append(_resource(request))
         if key == self.main.loader:
-            self.main.status = response["status"]
+            self.main.status, self.main.headers = response["status"], response["headers"]
             self.main.refusal = _header(response["headers"], "x-egress-refused")
 
     def _finished(self, event: Message) -> None:

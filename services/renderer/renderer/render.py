@@ -17,7 +17,7 @@ from contracts.render import (
     TransferSlot,
     Warning,  # noqa: A004  # the contract's word
 )
-from renderer import errors
+from renderer import errors, taking
 from renderer.agents import agent
 from renderer.browser import Browser
 from renderer.capture import Capture, Limits, Plan, View
@@ -32,6 +32,7 @@ _LOAD_SHARE, _LOAD_S = 0.5, 20.0
 
 _UPLOAD_SHARE, _UPLOAD_S = 0.1, 5.0
 _END_SHARE, _END_S = 0.08, 1.0
+_WRITE_S = 1.0
 _CONTENT_TYPES = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 _JSON = "application/json"
 
@@ -73,7 +74,8 @@ def plans(request: RenderRequest, url: str) -> list[Plan]:
         grouped.setdefault(output.viewport, []).append(output)
     plain = not any(_needs_settling(output) for output in request.outputs)
     rule = request.settle or (None if plain else Settle())
-    return [Plan(url, viewport, tuple(outputs), rule) for viewport, outputs in grouped.items()]
+    watched = rule is not None or len(request.outputs) > 1 or bool(request.uploads)
+    return [Plan(url, viewport, tuple(outputs), rule, watched) for viewport, outputs in grouped.items()]
 
 
 async def render(request: RenderRequest, url: str, pool: Pool[Browser], uploads: Uploads) -> Rendered:
@@ -89,10 +91,22 @@ async def render(request: RenderRequest, url: str, pool: Pool[Browser], uploads:
 
     wanted = plans(request, url)
     views = await pool.run(work, hard)
+    await _write(views, timedelta(seconds=begun + hard.total_seconds() - time.monotonic()))
     rendered = _assemble(request, views, watch)
     await _store(rendered, request.uploads, uploads, timedelta(seconds=begun + budget - time.monotonic()), watch)
     result = rendered.result.model_copy(update={"timings": watch.timings(), "pool": pool.state()})
     return Rendered(result, rendered.pieces)
+
+
+async def _write(views: list[View | ServiceError], within: timedelta) -> None:
+    """Make documents of what was taken, beside the event loop: a page may be megabytes."""
+    for view in views:
+        if isinstance(view, View) and view.papers:
+            try:
+                async with asyncio.timeout(max(_WRITE_S, within.total_seconds())):
+                    view.documents = await asyncio.to_thread(taking.written, view.papers, view.plan.outputs)
+            except TimeoutError:
+                view.warn(Warning.DOCUMENTS_MISSING)
 
 
 async def _views(
@@ -145,6 +159,7 @@ def _assemble(request: RenderRequest, outcomes: list[View | ServiceError], watch
         partial=bool(set(warnings) & _PARTIAL),
         warnings=list(warnings),
         pending=list(dict.fromkeys(url for view in views for url in view.pending))[:MAX_LISTED],
+        response_headers=first.headers,
         settled_by=first.settled_by,
         chromium=first.chromium,
         captured_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -154,14 +169,15 @@ def _assemble(request: RenderRequest, outcomes: list[View | ServiceError], watch
 
 
 _POLICY = {ErrorCode.URL_FORBIDDEN, ErrorCode.TARGET_TOO_LARGE}
-_PARTIAL = {Warning.LOAD_TIMEOUT, Warning.FACTS_MISSING, Warning.PICTURES_MISSING}
+_PARTIAL = {Warning.LOAD_TIMEOUT, Warning.FACTS_MISSING, Warning.PICTURES_MISSING, Warning.DOCUMENTS_MISSING}
 
 
 def _lost(request: RenderRequest, views: list[View]) -> list[Warning]:
     had = {view.plan.viewport for view in views}
     lost = [output for output in request.outputs if output.viewport not in had]
     pictures = [Warning.PICTURES_MISSING for output in lost if isinstance(output, ScreenshotOutput)]
-    return pictures[:1] + [Warning.FACTS_MISSING for output in lost if output.kind == "facts"][:1]
+    documents = [Warning.DOCUMENTS_MISSING] if taking.missing(lost, taking.Papers()) else []
+    return pictures[:1] + [Warning.FACTS_MISSING for output in lost if output.kind == "facts"][:1] + documents
 
 
 def _pieces(view: View) -> list[Piece]:
@@ -175,6 +191,8 @@ def _pieces(view: View) -> list[Piece]:
     if view.facts is not None:
         document = view.facts.model_dump_json().encode()
         pieces += [Piece(_artifact(output.name, _JSON, document, viewport), document) for output in view.plan.facts]
+    for name, (content_type, data) in view.documents.items():
+        pieces.append(Piece(_artifact(name, content_type, data, viewport), data))
     return pieces
 
 

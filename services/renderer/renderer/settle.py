@@ -55,6 +55,7 @@ _LOOK = """
   };
   return JSON.stringify({
     title: document.title.slice(0, 500),
+    status: performance.getEntriesByType('navigation')[0]?.responseStatus ?? 0,
     ready: document.readyState,
     fonts: document.fonts.status,
     images: pending.slice(0, 20).map((url) => url.slice(0, 500)),
@@ -94,6 +95,7 @@ class Look:
     """What a document looked like at one moment. Lengths are CSS pixels."""
 
     title: str = ""
+    status: int = 0
     ready: str = ""
     fonts: str = ""
     images: tuple[str, ...] = ()
