@@ -18,7 +18,7 @@ from contracts.render import (
     Timings,
     Warning,  # noqa: A004  # the contract's word
 )
-from renderer import documents
+from renderer import documents, headers
 from renderer.render import Piece, Rendered
 from renderer.tiers.job import Climb, Found, Job, Tried
 from renderer.tiers.page import Page
@@ -78,7 +78,7 @@ def _result(job: Job, climb: Climb, winner: Tried, pieces: list[Piece], pool: Po
         title=found.seen.title[:_TITLE] if found.seen else "",
         artifacts={piece.artifact.name: piece.artifact for piece in pieces},
         warnings=[Warning.PAGE_EMPTY] if lacking else [],
-        response_headers=page.shown_headers(),
+        response_headers=headers.reported(page.headers),
         captured_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         timings=Timings(goto_ms=round(winner.ms, 1), total_ms=round((time.monotonic() - job.begun) * 1_000, 1)),
         pool=pool,

@@ -23,8 +23,6 @@ _HTML = frozenset({"text/html", "application/xhtml+xml"})
 _XML = frozenset({"text/xml", "application/xml"})
 _TEXT = frozenset({"application/json", "application/javascript", "application/ld+json", "application/x-ndjson"})
 _SNIFFED = 512
-_EXPOSED = 100
-_SECRET = frozenset({"set-cookie", "set-cookie2", "authorization", "proxy-authorization", "proxy-authenticate"})
 
 
 @dataclass(frozen=True)
@@ -54,11 +52,6 @@ class Page:
         if self.kind is not Kind.TEXT and self.charset == UTF8 and "\ufffd" not in self.text:
             return self.body
         return self.markup.encode("utf-8", "replace")
-
-    def shown_headers(self) -> dict[str, str]:
-        """Return the headers that a caller may see: no cookies, no secrets, at most 100, values cut at 2,000."""
-        shown = {name: value[:2_000] for name, value in self.headers.items() if name not in _SECRET}
-        return dict(list(shown.items())[:_EXPOSED])
 
 
 def kind_of(headers: httpx2.Headers) -> Kind | None:

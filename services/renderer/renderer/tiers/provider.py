@@ -63,13 +63,14 @@ def provider_client(
     trust = _trust(authority)
     host = f"[{provider.host}]" if ":" in provider.host else provider.host
     auth = (provider.username, provider.password) if provider.username else None
+    own_tls = trust if provider.scheme == "https" else None
     transport = GuardedTransport(
         _ProviderDial(PinnedDial(only, own, DialLimits(limits.connect_s, limits.attempt_s))),
         job_id="unblocker",
         connections=limits.connections,
         close=own.aclose,
         trust=trust,
-        through=httpx2.Proxy(f"{provider.scheme}://{host}:{provider.port}", auth=auth, ssl_context=trust),
+        through=httpx2.Proxy(f"{provider.scheme}://{host}:{provider.port}", auth=auth, ssl_context=own_tls),
     )
     return httpx2.AsyncClient(transport=transport, trust_env=False, follow_redirects=False)
 

@@ -256,10 +256,3 @@ def test_silence_is_a_timeout_and_a_closed_door_a_refusal() -> None:
 
 def test_a_body_that_is_cut_short_is_a_refusal() -> None:
     assert failed(Reply(b"x" * 100, headers={"content-length": "500"}, cut=True)) is ErrorCode.TARGET_REFUSED
-
-
-def test_headers_are_shown_without_cookies() -> None:
-    page, _ = fetched(page=Reply(headers={"x-a": "y" * 3_000}, cookies=["id=7"]))
-    shown = page.shown_headers()
-    assert len(shown["x-a"]) == 2_000
-    assert "set-cookie" not in shown
