@@ -8,7 +8,7 @@ from .conftest import Told
 
 
 class FakeProvider:
-    """Takes absolute addresses and CONNECT, notes what was asked, and answers from `site`."""
+    """Takes absolute addresses and CONNECT, notes the first of each connection, and answers from `site`."""
 
     def __init__(self, site: Told) -> None:
         self.site = site
@@ -16,11 +16,6 @@ class FakeProvider:
         self.asked: list[str] = []
         self.credentials: list[str] = []
         self.refusing = False
-        self.open = 0
-        self.most = 0
-        self.gate: asyncio.Event | None = None
-        self.full = asyncio.Event()
-        self.full_at = 0
 
     @property
     def url(self) -> str:
@@ -32,7 +27,6 @@ class FakeProvider:
             method, target, _ = head.split("\r\n")[0].split(" ")
             self.asked.append(target if method == "GET" else f"{method} {target}")
             self._note(head)
-            await self._wait()
             if self.refusing:
                 writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n")
                 return
@@ -45,17 +39,6 @@ class FakeProvider:
     def _note(self, head: str) -> None:
         lines = [line.partition(": ") for line in head.split("\r\n")]
         self.credentials += [value for name, _, value in lines if name.lower() == "proxy-authorization"]
-
-    async def _wait(self) -> None:
-        self.open += 1
-        self.most = max(self.most, self.open)
-        if self.open >= self.full_at:
-            self.full.set()
-        try:
-            if self.gate:
-                await self.gate.wait()
-        finally:
-            self.open -= 1
 
     async def _lead(
         self, method: str, target: str, head: str, client: tuple[asyncio.StreamReader, asyncio.StreamWriter]
