@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from runtime import logging
-from tests.bench import captures, claim, memory, render
+from tests.bench import captures, claim, fetch, memory, render
 
 
 def _cpu() -> str:
@@ -39,6 +39,7 @@ def main() -> None:
         "captures-16": lambda: asyncio.run(captures.compare(16, repeats=3, requests=48)),
         "layers": lambda: asyncio.run(captures.layers(4, repeats=3, requests=36)),
         "render": lambda: asyncio.run(render.profile(20)),
+        "fetch": fetch.report,
         "claim": lambda: ["### The queue", "", *asyncio.run(claim.report()), ""],
         "analyze": lambda: memory.analyze_peak("agency"),
         "leak": lambda: asyncio.run(memory.leak(200)),

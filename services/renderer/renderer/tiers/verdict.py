@@ -8,10 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from renderer.tiers.seen import Seen
-
-_PLENTY = 3_000
-"""Characters of visible text above which a page is no interstitial; the longest seen has about 1,500."""
+from renderer.tiers.seen import PLENTY, Seen
 
 
 class Finding(StrEnum):
@@ -166,7 +163,7 @@ def _vendor(status: int, headers: Mapping[str, str], seen: Seen) -> str:
     if vendor := next((vendor for start, vendor in _TITLES.items() if title.startswith(start)), ""):
         return vendor
     # Long pages are not searched: an article about these vendors may hold every mark.
-    if len(seen.text) > _PLENTY or (status in _GONE and len(seen.text) > _WORDY):
+    if len(seen.text) > PLENTY or (status in _GONE and len(seen.text) > _WORDY):
         return ""
     return next((vendor for mark, vendor in _MARKS if mark in seen.html), "")
 

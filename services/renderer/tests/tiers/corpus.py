@@ -83,7 +83,7 @@ SHELLS = [
     _shell("one frame", "<iframe src=https://shop.test/ width=100% height=100%></iframe>"),
 ]
 
-_CF = "<script>window._cf_chl_opt={cvId:'3'};</script><script src='/cdn-cgi/challenge-platform/h/b/orchestrate/x'></script>"
+_CF = "<script>window._cf_chl_opt={cvId:'3'};</script><script src='/cdn-cgi/challenge-platform/h/b/x'></script>"
 _EDGE = "<h1>Access Denied</h1>You don't have permission. Reference #18.2d. <p>https://errors.edgesuite.net/18.2d</p>"
 _PX = "<div id=px-captcha></div><script src=//captcha.px-cdn.net/PXabc/captcha.js></script>Press and hold the button"
 _DD = "<script>var dd={'rt':'c','cid':'A'}</script><script src=https://ct.captcha-delivery.com/c.js></script>"
@@ -147,7 +147,8 @@ BLOCKS = [
 
 _SSR_REACT = f"<div id=root data-reactroot>{_ARTICLE}</div>{_NOTE}<script src=/main.js></script>"
 _SSR_NEXT = f"<div id=__next><main>{_ARTICLE}</main></div><script id=__NEXT_DATA__ type=application/json>{{}}</script>"
-_LOGIN = "<h1>Log in</h1><form><input type=email><input type=password><button>Log in</button></form><script src=/a.js></script>"
+_FORM = "<form><input type=email><input type=password><button>Log in</button></form>"
+_LOGIN = f"<h1>Log in</h1>{_FORM}<script src=/a.js></script>"
 _SIGNUP = (
     "<h1>Contact us</h1><form><input type=text><textarea></textarea><div class=g-recaptcha></div></form>" + _ANALYTICS
 )
@@ -180,7 +181,7 @@ ORDINARY = [
     _fine("gallery", "".join(f"<a href=/{n}><img src=/{n}.jpg alt='Bag {n}'></a>" for n in range(30)) + _ANALYTICS),
     _fine("table", "<table>" + "<tr><td>Bag</td><td>12</td></tr>" * 40 + "</table>" + _ANALYTICS),
     _fine("right to left", f"<h1>حقائب تدوم</h1><p>{'حقائب مصنوعة يدويا من القماش ' * 20}</p>" + _ANALYTICS),
-    _fine("chinese", f"<h1>耐用的包</h1><p>{'我们的包由手工缝制，可以使用很多年。' * 16}</p>" + _ANALYTICS),
+    _fine("chinese", f"<h1>耐用的包</h1><p>{'我们的包由手工缝制可以使用很多年。' * 16}</p>" + _ANALYTICS),
     _fine("article about block pages", _ABOUT_BLOCKS, title="On captchas"),
     _fine("cloudflare's script in a page that passed", _ARTICLE + _JSD),
     _fine("datadome's script in a page that passed", _ARTICLE + "<script src=https://js.datadome.co/tags.js></script>"),

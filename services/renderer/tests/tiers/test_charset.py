@@ -10,7 +10,7 @@ SAMPLES = {
     "windows-1251": ("Сумки, которые служат", "windows-1251", "windows-1251"),
     "koi8-r": ("Сумки, которые служат", "koi8_r", "koi8_r"),
     "windows-1253": ("Τσάντες που αντέχουν", "windows-1253", "windows-1253"),
-    "iso-8859-9": ("Dayanıklı çantalar ğüş", "windows-1254", "windows-1254"),
+    "iso-8859-9": ("Çelik gibi çantalar ğüş", "windows-1254", "windows-1254"),
     "windows-1255": ("תיקים שמחזיקים", "windows-1255", "windows-1255"),
     "windows-1256": ("حقائب تدوم", "windows-1256", "windows-1256"),
     "tis-620": ("กระเป๋าที่ทนทาน", "cp874", "cp874"),

@@ -3,7 +3,7 @@ import gzip
 import zlib
 from collections.abc import Callable
 
-import brotli
+import brotli  # type: ignore[import-untyped]  # it ships no types
 import pytest
 from backports import zstd
 from pydantic import SecretStr

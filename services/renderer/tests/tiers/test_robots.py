@@ -41,8 +41,7 @@ def allowed(robots: Robots, url: str) -> bool:
     try:
         asyncio.run(robots.check(parse(url)))
     except ServiceError as exc:
-        assert exc.code is ErrorCode.ROBOTS_DISALLOWED
-        return False
+        return exc.code is not ErrorCode.ROBOTS_DISALLOWED
     return True
 
 
