@@ -66,21 +66,23 @@ class Fetcher:
     async def _hop(
         self, order: Order, target: Target, chain: ChainCookies, seen: set[tuple[str, str]], hop: int
     ) -> Page | Target:
-        request = httpx2.Request("GET", target.url, headers=list(order.visitor.headers(target)))
-        state = (target.url, chain.put(request))
-        if state in seen:
-            raise ServiceError(ErrorCode.TARGET_REDIRECTS, "The site redirects in a circle.")
-        seen.add(state)
         try:
+            request = httpx2.Request("GET", target.url, headers=list(order.visitor.headers(target)))
+            state = (target.url, chain.put(request))
+            if state in seen:
+                raise ServiceError(ErrorCode.TARGET_REDIRECTS, "The site redirects in a circle.")
+            seen.add(state)
             async with asyncio.timeout(order.longest.total_seconds()):
                 return await self._exchange(target, request, chain, hop)
         except TimeoutError as exc:
             raise ServiceError(ErrorCode.TARGET_TIMEOUT, f"{target.host} did not answer in time.") from exc
+        except httpx2.InvalidURL as exc:
+            raise ServiceError(ErrorCode.URL_INVALID, "This is not a web address.", reason=repr(exc)) from exc
         except httpx2.HTTPError as exc:
             raise translate(exc, target.host) from exc
 
     async def _exchange(self, target: Target, request: httpx2.Request, chain: ChainCookies, hop: int) -> Page | Target:
-        response = await self._client.send(request, stream=True)
+        response = await self._send(request)
         try:
             if response.status_code in _REDIRECTS and "location" in response.headers:
                 chain.keep(response)
@@ -88,6 +90,13 @@ class Fetcher:
             return await self._page(target, response, hop)
         finally:
             await response.aclose()
+
+    async def _send(self, request: httpx2.Request) -> httpx2.Response:
+        try:
+            return await self._client.send(request, stream=True)
+        except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError):
+            # A site may close a kept connection in the moment of its reuse; a browser asks once more as well.
+            return await self._client.send(request, stream=True)
 
     async def _page(self, target: Target, response: httpx2.Response, hop: int) -> Page:
         if response.status_code in _NO_CONTENT:

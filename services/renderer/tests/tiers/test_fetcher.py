@@ -12,6 +12,7 @@ from contracts.errors import ErrorCode
 from contracts.visit import Cookie, Credentials, Visit
 from renderer.tiers.body import Caps
 from renderer.tiers.page import Kind, Page
+from runtime import netguard
 from runtime.errors import ServiceError
 
 from .conftest import Reply, Told, fetch, fetching, order, told
@@ -250,6 +251,40 @@ def test_silence_is_a_timeout_and_a_closed_door_a_refusal() -> None:
             with pytest.raises(ServiceError) as caught:
                 await fetcher.get(order(site.url("/page")))
             assert caught.value.code is ErrorCode.TARGET_REFUSED
+
+    asyncio.run(test())
+
+
+def test_a_connection_that_was_closed_while_idle_is_no_failure() -> None:
+    async def test() -> None:
+        turns = iter([False, True, False])
+
+        def hang_up() -> None:
+            if next(turns):
+                raise EOFError
+
+        async with told(page=Reply(before=hang_up)) as site, fetching(site) as fetcher:
+            for _ in range(2):
+                assert (await fetcher.get(order(site.url("/page")))).status == 200
+            assert len(site.asked) == 3
+
+    asyncio.run(test())
+
+
+def test_a_site_that_always_hangs_up_refuses() -> None:
+    def hang_up() -> None:
+        raise EOFError
+
+    assert failed(Reply(before=hang_up)) is ErrorCode.TARGET_REFUSED
+
+
+@pytest.mark.parametrize("path", ["/a|b{c}", "/%zz", "/ä?q=ü#x", "/a//b/../c", "/a?x=[1]&y='2'", "/" + "a" * 3_000])
+def test_odd_addresses_are_asked_for_as_a_browser_does(path: str) -> None:
+    async def test() -> None:
+        async with told() as site:
+            page = await fetch(site, path)
+            assert page.status == 404
+            assert netguard.parse(site.url(path)).url.partition("#")[0] == site.url(site.asked[0].target)
 
     asyncio.run(test())
 
