@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from runtime import logging
-from tests.bench import captures, claim, documents, egress, memory, render
+from tests.bench import captures, claim, documents, egress, fetch, memory, render
 
 
 def _cpu() -> str:
@@ -41,6 +41,7 @@ def main() -> None:
         "render": lambda: asyncio.run(render.profile(20)),
         "egress": egress.report,
         "documents": documents.report,
+        "fetch": fetch.report,
         "claim": lambda: ["### The queue", "", *asyncio.run(claim.report()), ""],
         "analyze": lambda: memory.analyze_peak("agency"),
         "leak": lambda: asyncio.run(memory.leak(200)),

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Any
 
 import httpcore2
@@ -27,15 +28,18 @@ class GuardedTransport(httpx2.AsyncHTTPTransport):
         connections: int,
         close: Callable[[], Awaitable[None]],
         trust: ssl.SSLContext | None = None,
+        through: httpx2.Proxy | None = None,
     ) -> None:
         """Open connections with `dial` in the name of `job_id`; `close` is awaited at the end.
 
-        Without `trust`, certificates are checked against the machine's own authorities.
+        Without `trust`, certificates are checked against the machine's own authorities. `through` names an HTTP proxy:
+        then `dial` opens the connections to that proxy, which opens those to the sites.
         """
         super().__init__(trust_env=False)
         self._close = close
         # The transport cannot be told of a backend; its pool can.
-        self._pool = httpcore2.AsyncConnectionPool(
+        kind = partial(_proxied, through) if through else httpcore2.AsyncConnectionPool
+        self._pool = kind(
             ssl_context=trust or httpx2.create_ssl_context(trust_env=False),
             max_connections=connections,
             max_keepalive_connections=connections,
@@ -47,6 +51,17 @@ class GuardedTransport(httpx2.AsyncHTTPTransport):
         """Close every connection, and what the dial needs."""
         await super().aclose()
         await self._close()
+
+
+def _proxied(through: httpx2.Proxy, **options: Any) -> httpcore2.AsyncConnectionPool:  # noqa: ANN401  # the pool's own
+    url = through.url
+    default = 443 if url.scheme == "https" else 80
+    return httpcore2.AsyncHTTPProxy(
+        httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port or default, target=b"/"),
+        proxy_auth=through.raw_auth,
+        proxy_ssl_context=through.ssl_context,
+        **options,
+    )
 
 
 class _Backend(httpcore2.AsyncNetworkBackend):

@@ -11,6 +11,7 @@ import structlog
 from fastapi import FastAPI, Request, Response
 
 from contracts.errors import ErrorCode
+from contracts.fetch import FetchRequest, FetchResult
 from contracts.render import Pressure, RenderRequest, RenderResult
 from renderer import answers, intake, pressure, render
 from renderer.browser import Browser, start
@@ -20,6 +21,8 @@ from renderer.isolation import Isolation
 from renderer.launcher import Launcher
 from renderer.pool import Pool
 from renderer.settings import RendererSettings
+from renderer.tiers import answer, endpoint
+from renderer.tiers.fetching import Fetching
 from renderer.uploads import Uploads
 from runtime import netguard
 from runtime.errors import ServiceError
@@ -42,6 +45,10 @@ class Renderer:
         self._uploads = Uploads(settings.renderer_upload_origins, storage)
         self.pool: Pool[Browser] = Pool(self._start, settings)
         self._isolation = Isolation(self.pool, settings.renderer_poison_s, settings.renderer_queue)
+        self._chromium = ""
+        self._fetching = Fetching(
+            settings, self._policy, self.render, self.pool.state, lambda: self._chromium, dial=self._egress.dial
+        )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -50,12 +57,17 @@ class Renderer:
             log.warning("private_hosts_allowed", hosts=self._settings.egress_allow_private)
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._uploads)
+            await stack.enter_async_context(self._fetching)
             await stack.enter_async_context(self._launcher)
             stack.push_async_callback(self._egress.aclose)
             stack.push_async_callback(self.pool.drain, timedelta(seconds=self._settings.renderer_drain_s))
             await self.pool.start()
             log.info("renderer_started", slots=self.pool.state().slots)
             yield
+
+    async def fetch(self, request: FetchRequest) -> render.Rendered:
+        """Do one fetch. Raises `ServiceError`."""
+        return await endpoint.fetch(intake.accept(request, self._settings), self._fetching, self._uploads)
 
     async def render(self, request: RenderRequest, *, watched: bool = True) -> render.Rendered:
         """Do one job. Raises `ServiceError`."""
@@ -66,7 +78,9 @@ class Renderer:
         return await render.render(request, target.url, self._isolation, self._uploads, watched=watched)
 
     async def _start(self) -> Browser:
-        return await start(self._launcher, self._egress.listener, sandboxed=self._settings.renderer_sandbox == "on")
+        browser = await start(self._launcher, self._egress.listener, sandboxed=self._settings.renderer_sandbox == "on")
+        self._chromium = browser.version
+        return browser
 
 
 def create_app(settings: RendererSettings, *, storage: httpx2.AsyncBaseTransport | None = None) -> FastAPI:
@@ -87,6 +101,12 @@ def create_app(settings: RendererSettings, *, storage: httpx2.AsyncBaseTransport
         bytes_wanted = answers.wants_bytes(body, ", ".join(request.headers.getlist("accept")))
         rendered = await _unless_gone(request, renderer.render(body, watched=not bytes_wanted))
         return answers.bare(rendered) if bytes_wanted else answers.whole(body, rendered)
+
+    @app.post("/fetch", response_model=FetchResult, summary="Have a page through the cheapest tier that gives it whole")
+    async def post_fetch(body: FetchRequest, request: Request) -> Response:
+        bytes_wanted = answers.wants_bytes(body, ", ".join(request.headers.getlist("accept")))
+        had = await _unless_gone(request, renderer.fetch(body))
+        return answer.mark(answers.bare(had) if bytes_wanted else answers.whole(body, had), had.result)
 
     @app.get("/devices", summary="Devices that an output may name")
     async def devices() -> list[Device]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import TypeVar
 
 from contracts.errors import ErrorCode, FieldError
 from contracts.outputs import MANY, MAX_CAPTURE_PX, DocumentOutput, Output, PdfOutput, ScreenshotOutput
@@ -11,8 +12,10 @@ from renderer.devices import DEVICES
 from renderer.settings import RendererSettings
 from runtime.errors import ServiceError
 
+Request = TypeVar("Request", bound=RenderRequest)
 
-def accept(request: RenderRequest, settings: RendererSettings) -> RenderRequest:
+
+def accept(request: Request, settings: RendererSettings) -> Request:
     """Return the request with devices in place of their names. Raises `ServiceError` (invalid_request)."""
     request = request.model_copy(update={"outputs": [_shown(n, each) for n, each in enumerate(request.outputs)]})
     _check_names(request)

@@ -2,10 +2,11 @@
 
 import os
 import tempfile
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from renderer.egress.settings import EgressRules
 from runtime.tunnels import ProxyAddress
@@ -56,6 +57,25 @@ class RendererSettings(EgressRules):
         default_factory=lambda: Path(tempfile.gettempdir()), description="where browsers keep their profiles"
     )
     renderer_upload_origins: str = Field("", description="origins that artifacts may be PUT to, comma separated")
+
+    fetch_concurrency: int = Field(500, ge=1, le=5_000, description="pages fetched over plain HTTP at once")
+    fetch_per_host: int = Field(20, ge=1, le=1_000, description="requests to one host at once, over all fetch tiers")
+    fetch_host_queue: int = Field(1_000, ge=0, le=100_000, description="requests that may wait for one host")
+    fetch_timeout_s: float = Field(15, gt=0, description="longest exchange over plain HTTP, one redirect or page")
+    fetch_max_mb: int = Field(10, ge=1, le=100, description="largest page over plain HTTP, unpacked")
+    fetch_slow_s: float = Field(3, gt=0, description="time that plain HTTP has before a browser starts beside it")
+    fetch_recheck: float = Field(0.05, ge=0, le=1, description="share of fetches that try another tier than remembered")
+    fetch_memory_hosts: int = Field(10_000, ge=1, description="hosts whose working tier is remembered")
+    fetch_memory_s: float = Field(86_400, gt=0, description="time for which a host's working tier is remembered")
+    fetch_robots_agent: str = Field("CroAnalyzer", min_length=1, description="name that is looked up in robots.txt")
+    unblocker_proxy_url: SecretStr = Field(
+        SecretStr(""), description="provider that gets past blocks: http://user:password@host:port; empty: none"
+    )
+    unblocker_cost_usd: Decimal = Field(Decimal("0.002"), ge=0, description="what one page through the provider costs")
+    unblocker_concurrency: int = Field(3, ge=1, le=1_000, description="pages through the provider at once")
+    unblocker_timeout_s: float = Field(60, gt=0, description="longest exchange through the provider")
+    unblocker_ca_file: Path | None = Field(None, description="PEM file of the provider's own certificate authority")
+
     log_level: str = Field("INFO", description="least severe event that is logged")
 
     @model_validator(mode="after")

@@ -1,0 +1,51 @@
+"""Reading one response under caps: what came over the wire, what it unpacks to, and how the two compare."""
+
+from contextlib import aclosing
+from dataclasses import dataclass
+
+import httpx2
+
+from contracts.errors import ErrorCode
+from runtime.errors import ServiceError
+
+_KNOWN = frozenset({"", "identity", "gzip", "x-gzip", "deflate", "br", "zstd"})
+_RATIO_FROM = 1_000_000
+
+
+@dataclass(frozen=True)
+class Caps:
+    """Largest body in bytes once unpacked, and how many times its packed size it may be beyond the first megabyte.
+
+    The densest honest pages (long tables) pack about 60 to 1; bombs begin at 1,000 to 1.
+    """
+
+    size: int = 10_000_000
+    ratio: int = 200
+
+
+async def read(response: httpx2.Response, caps: Caps) -> bytes:
+    """Return the body unpacked. Raises `ServiceError` TARGET_TOO_LARGE, or TARGET_REFUSED for an unknown packing."""
+    _check_packing(response.headers.get("content-encoding", ""))
+    declared = response.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > caps.size:
+        raise _too_large(caps)
+    parts: list[bytes] = []
+    size = 0
+    async with aclosing(response.aiter_bytes()) as stream:
+        async for part in stream:
+            size += len(part)
+            if size > caps.size or (size > _RATIO_FROM and size > caps.ratio * response.num_bytes_downloaded):
+                raise _too_large(caps)
+            parts.append(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _check_packing(header: str) -> None:
+    unknown = [name for name in header.lower().split(",") if name.strip() not in _KNOWN] if header else []
+    if unknown:
+        detail = "The site's answer is packed in a way that cannot be read."
+        raise ServiceError(ErrorCode.TARGET_REFUSED, detail, reason=f"content-encoding {header[:100]!r}")
+
+
+def _too_large(caps: Caps) -> ServiceError:
+    return ServiceError(ErrorCode.TARGET_TOO_LARGE, f"The page is larger than {caps.size // 1_000_000} MB unpacked.")
