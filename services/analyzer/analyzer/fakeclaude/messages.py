@@ -22,10 +22,10 @@ _REFUSAL_DETAILS = {"type": "refusal", "category": "cyber", "explanation": "The 
 async def create(call: Call) -> Response:
     """Answer a message, whole or as a stream."""
     window = call.state.window(call.key)
-    window.spent["requests"] += 1
     model, scenario = _begin(call)
     scenario.raise_error()
     window.enforce(call.state.limits, call.state.clock())
+    window.spent["requests"] += 1
     await asyncio.sleep(call.state.latency_s)
     await _misbehave(call, scenario)
     message = message_for(call.state, call.body, model, scenario)
