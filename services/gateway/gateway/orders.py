@@ -1,6 +1,7 @@
 """What the worker asks of renderer and analyzer for one analysis."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 from contracts.analyze import AnalyzeRequest
 from contracts.geometry import VIEWPORTS, ViewportName
@@ -63,7 +64,13 @@ def render_order(job: Claimed, keys: dict[str, str], blobs: BlobStore, budget: t
 
 
 def analyze_order(
-    job: Claimed, render: RenderResult, keys: dict[str, str], blobs: BlobStore, budget: timedelta
+    job: Claimed,
+    render: RenderResult,
+    keys: dict[str, str],
+    blobs: BlobStore,
+    budget: timedelta,
+    *,
+    ai_budget_usd: Decimal | None = None,
 ) -> AnalyzeRequest:
     """Ask for the judgement of a render whose artifacts are stored under `keys`."""
     downloads: dict[str, TransferSlot] = {
@@ -77,6 +84,7 @@ def analyze_order(
         render=render,
         downloads=downloads,
         asset_keys=keys,
+        ai_budget_usd=ai_budget_usd,
         budget_ms=_told(budget),
     )
 

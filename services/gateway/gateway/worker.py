@@ -11,7 +11,7 @@ from gateway import metrics
 from gateway.attempts import Attempts
 from gateway.db import Database
 from gateway.hints import QUEUE, Hints, job_topic
-from gateway.jobs import leases
+from gateway.jobs import leases, spending
 from gateway.jobs.states import Claimed
 from gateway.pipeline import Pipeline, Ports
 from gateway.room import Room
@@ -136,6 +136,9 @@ class Worker:
         # After an outage of the database every lease looks expired: first let the living renew theirs.
         if time.monotonic() - self._database_failed_at >= self._settings.lease_seconds:
             await self._reap()
+        if self._settings.tenant_ai_budget_usd_per_day is not None:
+            async with self._db.begin() as db:
+                await spending.sweep(db)
         async with self._db.read() as db:
             depths = await leases.depth(db)
         for gauge in (metrics.QUEUED, metrics.RUNNING, metrics.OLDEST_SECONDS):

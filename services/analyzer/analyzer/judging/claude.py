@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
@@ -122,6 +123,10 @@ class Claude:
         """Return what a request has besides its prompt."""
         settings = self._settings
         return Order(model, schema_of(answer), settings.claude_max_output_tokens, settings.claude_effort)
+
+    def most_usd(self, prompt: Prompt, model: str) -> Decimal | None:
+        """Return what asking costs at most; None where the price is unknown."""
+        return estimates.most_usd(prompt, self.order(prompt.answer, model))
 
     async def ask(self, prompt: Prompt, model: str, deadline: Deadline) -> Reply:
         """Return what the model said, refusals and truncations included.

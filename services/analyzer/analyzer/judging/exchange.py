@@ -94,4 +94,5 @@ class ClaudeUnavailable(ServiceError):  # noqa: N818  # it says a state, as its 
         reason = f"{trouble}: {reason}"
         super().__init__(ErrorCode.ANALYSIS_UNAVAILABLE, detail, reason=reason, retry_after_s=retry_after_s)
         self.trouble = trouble
+        self.degraded = Trouble.BUDGET.value if trouble is Trouble.BUDGET else self.code.value
         self.run: AiRun | None = None

@@ -1,11 +1,14 @@
 """What became of a job: stage saved, finished, failed, cancelled, requeued. Every write of a worker is fenced."""
 
+from decimal import Decimal
+
 from sqlalchemy import delete, insert, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import ErrorCode
 from contracts.render import RenderResult
 from contracts.result import Analysis
+from gateway.jobs import spending
 from gateway.jobs.leases import mine
 from gateway.jobs.states import Claimed, Stage, State
 from gateway.tables import jobs, renders, results
@@ -43,6 +46,14 @@ async def load_render(db: AsyncConnection, job: Claimed) -> tuple[RenderResult, 
     return RenderResult.model_validate(row.document), row.blob_keys
 
 
+async def reserve(db: AsyncConnection, job: Claimed, wanted: Decimal, limit: Decimal) -> Decimal | None:
+    """Hold up to `wanted` USD of the tenant's `limit` for today, and return how much. None: the job is not ours."""
+    ours = select(jobs.c.id).where(mine(job)).with_for_update()
+    if (await db.execute(ours)).first() is None:
+        return None
+    return await spending.reserve(db, job.id, spending.Purse.today(job.tenant_id), wanted, limit)
+
+
 async def finish(db: AsyncConnection, job: Claimed, analysis: Analysis) -> bool:
     """Write the result and the final state together. False: the job is no longer ours, and nothing was written."""
     done = update(jobs).where(mine(job)).values(state=State.SUCCEEDED, error_code=null(), **_DONE)
@@ -51,6 +62,8 @@ async def finish(db: AsyncConnection, job: Claimed, analysis: Analysis) -> bool:
     document = analysis.model_dump(mode="json")
     row = {"job_id": job.id, "tenant_id": job.tenant_id, "document": document, "saved_at": now_plus()}
     await db.execute(insert(results).values(row))
+    run = analysis.engine.ai
+    await spending.settle(db, job.id, job.tenant_id, Decimal(run.cost_usd) if run else Decimal(0))
     return True
 
 
@@ -58,6 +71,7 @@ async def fail(db: AsyncConnection, job: Claimed, error: ServiceError) -> bool:
     """End a job for good; it stays visible, and `requeue` revives it. False: it was no longer ours."""
     values = {"state": State.FAILED, "error_code": error.code, "error_detail": error.detail, **_DONE}
     if (await db.execute(update(jobs).where(mine(job)).values(values))).rowcount:
+        await spending.release(db, job.id)
         return True
     return await _ended_by_us(db, job, State.FAILED)
 
@@ -74,7 +88,10 @@ async def cancel(db: AsyncConnection, tenant_id: str, job_id: str) -> bool:
     statement = update(jobs).where(jobs.c.id == job_id, jobs.c.tenant_id == tenant_id, jobs.c.state.in_(open_states))
     text = "The analysis was cancelled on request."
     values = {"state": State.CANCELLED, "error_code": ErrorCode.CANCELLED, "error_detail": text, **_DONE}
-    return bool((await db.execute(statement.values(values))).rowcount)
+    if not (await db.execute(statement.values(values))).rowcount:
+        return False
+    await spending.release(db, job_id)
+    return True
 
 
 async def requeue(db: AsyncConnection, tenant_id: str, job_id: str) -> bool:
