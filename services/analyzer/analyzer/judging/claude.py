@@ -119,6 +119,11 @@ class Claude:
         await self._http.aclose()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    @property
+    def base_url(self) -> str:
+        """Where Claude is asked: the only host to which a key is sent."""
+        return self._settings.anthropic_base_url
+
     def order(self, answer: type[BaseModel], model: str) -> Order:
         """Return what a request has besides its prompt."""
         settings = self._settings
@@ -342,7 +347,8 @@ def _reply(message: object, model: str, *, batch: bool = False) -> Reply | Failu
         return Failure(Trouble.GARBLED, f"the answer is a {type(message).__name__} without usage")
     text = "".join(block.text for block in message.content if block.type == "text")
     stop = message.stop_reason or ""
-    request_id = message._request_id or message.id  # noqa: SLF001  # the SDK documents it as public
+    # The SDK documents it as public, and sets it on the answer to a request: a batch's answers have none.
+    request_id = getattr(message, "_request_id", None) or message.id
     return Reply(text, stop, _usage(usage), request_id, model, API_VERSION, batch=batch)
 
 
