@@ -4,7 +4,9 @@ SHELL := /bin/sh
 
 BIN := .venv/bin
 PORT ?=
+ARGS ?=
 T ?=
+ARGS ?=
 
 # make itself exits with 2 whatever a command's status was. In question mode it passes 1 and 2 on as they are, and runs
 # the lines marked + all the same: so `make run` ends with the status that `cro analyze` gave.
@@ -31,7 +33,7 @@ setup: .venv/.dev-ready ## Install everything that running, testing and checking
 
 # --- use ---------------------------------------------------------------------------------------------------------------
 
-.PHONY: run serve renderer
+.PHONY: run serve renderer fake-claude
 run: .venv/.run-ready ## Analyse one page: make run URL=https://… [JSON=file] [HTML=file]
 	+@$(BIN)/cro analyze "$(URL)" $(if $(JSON),--json "$(JSON)") $(if $(HTML),--html "$(HTML)")
 
@@ -40,6 +42,9 @@ serve: .venv/.run-ready ## The whole platform on this machine: make serve [PORT=
 
 renderer: .venv/.run-ready ## The renderer service alone: make renderer [PORT=9000]
 	@exec env $(if $(PORT),PORT=$(PORT)) $(BIN)/python -m renderer
+
+fake-claude: .venv/.run-ready ## A local fake of the Messages API: make fake-claude [PORT=9200] [ARGS="--latency 5"]
+	@exec $(BIN)/python -m analyzer.fakeclaude $(if $(PORT),--port $(PORT)) $(ARGS)
 
 # --- checks ------------------------------------------------------------------------------------------------------------
 

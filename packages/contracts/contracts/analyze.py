@@ -1,5 +1,6 @@
 """What the analyzer is asked. It answers with `contracts.result.Analysis`."""
 
+from decimal import Decimal
 from enum import StrEnum
 
 from pydantic import Field
@@ -27,4 +28,5 @@ class AnalyzeRequest(PublicInput):
     render: RenderResult
     downloads: dict[str, TransferSlot] = Field(description="artifact name → where to GET it; inline data needs none")
     asset_keys: dict[str, str] = Field(default_factory=dict, description="artifact name → key to name in the result")
+    ai_budget_usd: Decimal | None = Field(None, ge=0, description="the model may cost no more; none: no limit")
     budget_ms: int = Field(60_000, ge=1_000, le=180_000)

@@ -36,6 +36,13 @@ class Spent(Protocol):
     run: AiRun | None
 
 
+@runtime_checkable
+class Worded(Protocol):
+    """A failure of the judge that has a word of its own for the result."""
+
+    degraded: str
+
+
 @dataclass(frozen=True)
 class Judged:
     """What became of the judge: its answer, or why there is none and what was spent all the same."""
@@ -120,6 +127,7 @@ def _judged_page(request: AnalyzeRequest, measured: Measured, images: Mapping[st
         rules=measured.rules,
         tenant_id=request.tenant_id,
         analysis_id=request.analysis_id,
+        ai_budget_usd=request.ai_budget_usd,
     )
 
 
@@ -136,7 +144,8 @@ async def _judge(
             return Judged(await judge(page, request.preset, left))
     except ServiceError as exc:
         log.warning(ANALYSIS_DEGRADED, code=exc.code.value, reason=exc.reason)
-        return Judged(degraded=exc.code.value, spent=exc.run if isinstance(exc, Spent) else None)
+        word = exc.degraded if isinstance(exc, Worded) else exc.code.value
+        return Judged(degraded=word, spent=exc.run if isinstance(exc, Spent) else None)
     except TimeoutError:
         log.warning(ANALYSIS_DEGRADED, code=ErrorCode.DEADLINE_EXCEEDED.value)
         return Judged(degraded=ErrorCode.DEADLINE_EXCEEDED.value)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Protocol
 
 from contracts.analyze import Preset
@@ -24,6 +25,7 @@ class JudgedPage:
     rules: tuple[RuleResult, ...] = ()
     tenant_id: str = ""
     analysis_id: str = ""
+    ai_budget_usd: Decimal | None = None
 
 
 @dataclass(frozen=True)

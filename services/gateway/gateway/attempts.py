@@ -11,7 +11,7 @@ from gateway import metrics
 from gateway.db import Database, Write
 from gateway.hints import QUEUE, Hints, job_topic
 from gateway.jobs import leases, outcomes
-from gateway.jobs.delays import after_busy, backoff
+from gateway.jobs.delays import after_busy, after_outage, backoff
 from gateway.jobs.states import Claimed, LeaseLostError, State
 from gateway.pipeline import Pipeline
 from gateway.room import Room
@@ -69,6 +69,8 @@ class Attempts:
         unreachable = error.code is ErrorCode.UNAVAILABLE and job.age < self._settings.outage_patience
         if error.code is ErrorCode.RENDERER_BUSY or unreachable:
             await self._postpone(job, error)
+        elif error.code is ErrorCode.ANALYSIS_UNAVAILABLE and job.age < self._settings.outage_patience:
+            await self._park(job, error)
         elif error.code.retry and job.attempt < self._settings.max_attempts:
             await self._retry(job, error)
         else:
@@ -81,6 +83,13 @@ class Attempts:
         delay = after_busy(error.retry_after_s)
         self._room.close(delay)
         log.info("job_postponed", code=error.code.value, reason=error.reason, delay_s=delay.total_seconds())
+        metrics.RELEASED.labels(error.code.value).inc()
+        await self._write(lambda db: leases.release(db, job, delay))
+
+    async def _park(self, job: Claimed, error: ServiceError) -> None:
+        """Give a job back for as long as the model provider asked: no attempt, and no render, is spent on its wait."""
+        delay = after_outage(error.retry_after_s)
+        log.info("job_parked", code=error.code.value, reason=error.reason, delay_s=delay.total_seconds())
         metrics.RELEASED.labels(error.code.value).inc()
         await self._write(lambda db: leases.release(db, job, delay))
 

@@ -1,6 +1,7 @@
 """What the worker asks of renderer and analyzer for one job."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 from pydantic import ValidationError
 
@@ -148,7 +149,13 @@ def fetch_order(request: FetchRequest, keys: dict[str, str], blobs: BlobStore, b
 
 
 def analyze_order(
-    job: Claimed, render: RenderResult, keys: dict[str, str], blobs: BlobStore, budget: timedelta
+    job: Claimed,
+    render: RenderResult,
+    keys: dict[str, str],
+    blobs: BlobStore,
+    budget: timedelta,
+    *,
+    ai_budget_usd: Decimal | None = None,
 ) -> AnalyzeRequest:
     """Ask for the judgement of a render whose artifacts are stored under `keys`."""
     assert job.preset is not None
@@ -163,6 +170,7 @@ def analyze_order(
         render=render,
         downloads=downloads,
         asset_keys=keys,
+        ai_budget_usd=ai_budget_usd,
         budget_ms=_told(budget),
     )
 

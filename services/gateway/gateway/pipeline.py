@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 
 from contracts import render as wire
+from contracts.analyze import Preset
 from contracts.errors import ErrorCode
 from contracts.fetch import FetchRequest, FetchResult
 from contracts.render import RenderResult
@@ -58,10 +60,22 @@ class Pipeline:
         render, keys = await self._rendered(job)
         with _timed(Stage.ANALYZE):
             budget = timedelta(seconds=self.settings.analyze_budget_seconds)
-            order = analyze_order(job, render, keys, self.ports.blobs, budget)
+            held = await self._held(job)
+            order = analyze_order(job, render, keys, self.ports.blobs, budget, ai_budget_usd=held)
             analysis = await self.ports.analyzer.post("/analyze", order, Analysis, budget)
         if not await self.db.insist(lambda db: outcomes.finish(db, job, analysis), self.settings.patience):
             raise LeaseLostError
+
+    async def _held(self, job: Claimed) -> Decimal | None:
+        """Return how much of the tenant's AI budget this analysis may spend, held until its end. None: no limit."""
+        limit = self.settings.tenant_ai_budget_usd_per_day
+        if limit is None or job.preset is Preset.RULES:
+            return None
+        wanted = Decimal(str(self.settings.ai_reservation_usd.get(job.preset or "", 0)))
+        held = await self.db.insist(lambda db: outcomes.reserve(db, job, wanted, limit), self.settings.patience)
+        if held is None:
+            raise LeaseLostError
+        return held
 
     async def _rendered(self, job: Claimed) -> tuple[RenderResult, dict[str, str]]:
         if job.stage is Stage.ANALYZE:

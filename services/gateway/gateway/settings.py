@@ -56,6 +56,16 @@ class GatewaySettings(Settings):
         description="age up to which a job waits for a service that cannot be reached; later it counts as an attempt",
     )
 
+    tenant_ai_budget_usd_per_day: Decimal | None = Field(
+        None,
+        ge=0,
+        description="what one tenant's analyses may cost with the model provider in a day (UTC); none: no limit",
+    )
+    ai_reservation_usd: dict[str, float] = Field(
+        {"fast": 0.05, "standard": 0.3, "deep": 0.75},
+        description="held of that budget for one analysis, by preset, until its bill is known",
+    )
+
     egress_allow_private: str = Field("", description="private hosts that may be opened: 127.0.0.1:8000,shop.test")
 
     @property

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Column,
     Double,
     ForeignKey,
@@ -132,3 +133,23 @@ job_secrets = Table(
     Column("saved_at", Instant, nullable=False),
 )
 """Headers, cookies and passwords for a visit, gone as soon as the job has ended. No query joins it."""
+
+ai_spend = Table(
+    "ai_spend",
+    metadata,
+    Column("tenant_id", String(64), primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("reserved_microusd", BigInteger, nullable=False),
+    Column("spent_microusd", BigInteger, nullable=False),
+)
+"""A tenant's bill with the model provider, by day (UTC, 2026-01-31). Integers, because SQLite has no decimals."""
+
+ai_reservations = Table(
+    "ai_reservations",
+    metadata,
+    Column("job_id", String(64), primary_key=True),
+    Column("tenant_id", String(64), nullable=False),
+    Column("day", String(10), nullable=False),
+    Column("microusd", BigInteger, nullable=False),
+)
+"""What of `ai_spend.reserved_microusd` is held for which job. A deleted job's is swept, so no foreign key."""

@@ -11,7 +11,7 @@ from gateway import metrics
 from gateway.attempts import Attempts
 from gateway.db import Database
 from gateway.hints import QUEUE, Hints, job_topic
-from gateway.jobs import confidential, leases
+from gateway.jobs import confidential, leases, spending
 from gateway.jobs.states import Claimed
 from gateway.pipeline import Pipeline, Ports
 from gateway.room import Room
@@ -138,6 +138,9 @@ class Worker:
             await self._reap()
         async with self._db.once() as db:
             await confidential.sweep(db)
+        if self._settings.tenant_ai_budget_usd_per_day is not None:
+            async with self._db.begin() as db:
+                await spending.sweep(db)
         async with self._db.read() as db:
             depths = await leases.depth(db)
         for gauge in (metrics.QUEUED, metrics.RUNNING, metrics.OLDEST_SECONDS):

@@ -25,6 +25,18 @@ async def script(request: Request) -> Response:
     return JSONResponse({"queued": len(steps)})
 
 
+async def keys(request: Request) -> Response:
+    """Give keys a scenario of their own: a JSON object of key → text; an empty text takes it away."""
+    try:
+        wishes = {str(key): str(spec) for key, spec in dict(await request.json()).items()}
+        for spec in filter(None, wishes.values()):
+            parse(spec)
+    except (ApiError, ValueError, TypeError) as exc:
+        return JSONResponse({"error": str(exc)}, status_code=400)
+    request.app.state.fake.by_key.update(wishes)
+    return JSONResponse({"keys": len(wishes)})
+
+
 async def reset(request: Request) -> Response:
     """Forget log, script, cache and counts."""
     request.app.state.fake.reset()
@@ -34,5 +46,6 @@ async def reset(request: Request) -> Response:
 ROUTES = [
     Route("/__log", log),
     Route("/__script", script, methods=["POST"]),
+    Route("/__keys", keys, methods=["POST"]),
     Route("/__reset", reset, methods=["POST"]),
 ]

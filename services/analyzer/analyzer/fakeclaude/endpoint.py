@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -11,13 +10,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from analyzer.fakeclaude.state import LIMITS, State
+from analyzer.fakeclaude.state import State
 from analyzer.fakeclaude.validation import MAX_BODY_BYTES
 from analyzer.fakeclaude.wire import ORGANIZATION, ApiError, Json
 
 Handler = Callable[["Call"], Awaitable[Response]]
-_BAD_KEY = "sk-ant-wrong"
-"""A key that begins like this is refused, so that a test can have one."""
+_BAD_KEY, _FORBIDDEN_KEY = "sk-ant-wrong", "sk-ant-forbidden"
+"""A key that begins like one of these is refused, so that a test can have one."""
 
 
 class Call:
@@ -34,6 +33,11 @@ class Call:
     def version(self) -> str:
         """The API version that the caller asked for."""
         return str(self.request.headers["anthropic-version"])
+
+    @property
+    def key(self) -> str:
+        """The caller's API key."""
+        return _key(self.request.headers)
 
     async def gone(self) -> None:
         """Wait until the caller closes its connection."""
@@ -61,7 +65,9 @@ class Abortable:
         await self._app(scope, receive, send)
 
 
-def endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+def endpoint(
+    handler: Handler, *, json_body: bool = True, max_bytes: int = MAX_BODY_BYTES
+) -> Callable[[Request], Awaitable[Response]]:
     """Make a Starlette endpoint of a handler."""
 
     async def framed(request: Request) -> Response:
@@ -70,32 +76,39 @@ def endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         entry: Json = {"request_id": request_id, "method": request.method, "path": request.url.path}
         entry["headers"] = dict(request.headers)
         state.log.append(entry)
-        state.spent["requests"] += 1
+        window = state.window(_key(request.headers))
         try:
             _authorise(request.headers)
-            body = await _body(request)
+            body = await _body(request, max_bytes) if json_body else {}
             entry["body"] = _without_pixels(body)
             response = await handler(Call(request, request_id, body))
         except ApiError as exc:
             response = exc.response(request_id)
         entry["status"] = response.status_code
-        response.headers.update({"request-id": request_id, **_limits(state)})
+        limits = window.headers(state.limits)
+        response.headers.update({"request-id": request_id, "anthropic-organization-id": ORGANIZATION, **limits})
         return response
 
     return framed
 
 
+def _key(headers: Headers) -> str:
+    return headers.get("authorization", "").removeprefix("Bearer ") or headers.get("x-api-key", "")
+
+
 def _authorise(headers: Headers) -> None:
-    key = headers.get("authorization", "").removeprefix("Bearer ") or headers.get("x-api-key", "")
+    key = _key(headers)
+    if key.startswith(_FORBIDDEN_KEY):
+        raise ApiError("permission_error", "Your API key does not have permission to use the specified resource")
     if not key or key.startswith(_BAD_KEY):
         raise ApiError("authentication_error", "invalid bearer token")
     if not headers.get("anthropic-version"):
         raise ApiError("invalid_request_error", "anthropic-version: header is required")
 
 
-async def _body(request: Request) -> Json:
+async def _body(request: Request, max_bytes: int) -> Json:
     raw = await request.body()
-    if len(raw) > MAX_BODY_BYTES:
+    if len(raw) > max_bytes:
         raise ApiError("request_too_large", "Request exceeds the maximum size")
     try:
         body = json.loads(raw or b"{}")
@@ -114,16 +127,6 @@ def _without_pixels(value: Any) -> Any:  # noqa: ANN401  # any JSON value
             return {**value, "data": f"[{len(data)} characters, sha256 {sha}]"}
         return {key: _without_pixels(part) for key, part in value.items()}
     return [_without_pixels(part) for part in value] if isinstance(value, list) else value
-
-
-def _limits(state: State) -> dict[str, str]:
-    reset = (datetime.fromtimestamp(state.clock(), UTC) + timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    headers = {"anthropic-organization-id": ORGANIZATION}
-    for name, limit in LIMITS.items():
-        headers[f"anthropic-ratelimit-{name}-limit"] = str(limit)
-        headers[f"anthropic-ratelimit-{name}-remaining"] = str(max(0, limit - state.spent[name]))
-        headers[f"anthropic-ratelimit-{name}-reset"] = reset
-    return headers
 
 
 def page(items: list[Json]) -> JSONResponse:

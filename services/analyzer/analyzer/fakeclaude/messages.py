@@ -5,13 +5,14 @@ import asyncio
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from analyzer.fakeclaude import catalogue, scenarios, stream, validation
+from analyzer.fakeclaude import catalogue, files, scenarios, stream, validation
 from analyzer.fakeclaude.answers import answer
 from analyzer.fakeclaude.catalogue import Model
 from analyzer.fakeclaude.endpoint import Call, endpoint
 from analyzer.fakeclaude.scenarios import Kind, Scenario
+from analyzer.fakeclaude.state import State
 from analyzer.fakeclaude.tokens import Input, pieces, text_tokens
-from analyzer.fakeclaude.wire import ApiError, Json
+from analyzer.fakeclaude.wire import Json
 
 _REFUSED = "I can't help with this page."
 _THOUGHT = "The first section decides; I look at what it says and for whom."
@@ -20,11 +21,15 @@ _REFUSAL_DETAILS = {"type": "refusal", "category": "cyber", "explanation": "The 
 
 async def create(call: Call) -> Response:
     """Answer a message, whole or as a stream."""
+    window = call.state.window(call.key)
     model, scenario = _begin(call)
     scenario.raise_error()
+    window.enforce(call.state.limits, call.state.clock())
+    window.spent["requests"] += 1
+    await asyncio.sleep(call.state.latency_s)
     await _misbehave(call, scenario)
-    message = _message(call, model, scenario)
-    call.state.spend(message["usage"])
+    message = message_for(call.state, call.body, model, scenario)
+    window.take(message["usage"])
     if scenario.kind is Kind.DROP_BODY:
         return StreamingResponse(_half(call, message), media_type="application/json")
     if scenario.kind is Kind.GARBLED:
@@ -48,8 +53,9 @@ async def count(call: Call) -> Response:
 def _begin(call: Call) -> tuple[Model, Scenario]:
     name, suffix = scenarios.split_model(str(call.body.get("model", "")))
     model = catalogue.find(name)
+    files.resolve(call.state, call.body)
     validation.check(model, call.body, call.version)
-    return model, call.state.scenario(call.request.headers.get(scenarios.HEADER, ""), suffix)
+    return model, call.state.scenario(call.key, call.request.headers.get(scenarios.HEADER, ""), suffix)
 
 
 async def _misbehave(call: Call, scenario: Scenario) -> None:
@@ -67,13 +73,14 @@ async def _half(call: Call, message: Json) -> stream.Chunks:
     await call.drop()
 
 
-def _message(call: Call, model: Model, scenario: Scenario) -> Json:
-    content, stop_reason = _content(call.body, scenario.kind)
-    charged = call.state.cache.charge(model, call.body, call.state.clock())
+def message_for(state: State, body: Json, model: Model, scenario: Scenario) -> Json:
+    """Answer a message that was found valid, and charge for it."""
+    content, stop_reason = _content(body, scenario.kind)
+    charged = state.cache.charge(model, body, state.clock())
     spoken = sum(text_tokens(block.get("text", "") + block.get("thinking", "")) for block in content)
     thinking = sum(text_tokens(block.get("thinking", "")) for block in content)
     return {
-        "id": call.state.next_id("msg"),
+        "id": state.next_id("msg"),
         "type": "message",
         "role": "assistant",
         "model": model.id,
@@ -116,13 +123,7 @@ def _usage(charged: Input, output: int, thinking: int) -> Json:
     }
 
 
-async def not_here(call: Call) -> Response:
-    """Refuse an endpoint that the fake does not have yet: loudly, not with an empty success."""
-    raise ApiError("not_found_error", f"The fake has no {call.request.url.path}")
-
-
 ROUTES = [
     Route("/v1/messages", endpoint(create), methods=["POST"]),
     Route("/v1/messages/count_tokens", endpoint(count), methods=["POST"]),
-    Route("/v1/{path:path}", endpoint(not_here), methods=["GET", "POST", "DELETE"]),
 ]

@@ -1,7 +1,8 @@
 """What can be made to go wrong, and how a request asks for it.
 
 A scenario is `name`, `name:argument` or either with `*times` (then only the first that many requests meet it). It is
-taken from the script (`POST /__script`), else the header `x-fake-scenario`, else what follows `@` in the model's name.
+taken from the script (`POST /__script`), else the key (`POST /__keys`), else the header `x-fake-scenario`, else what
+follows `@` in the model's name.
 """
 
 import re
@@ -20,6 +21,8 @@ class Kind(StrEnum):
     OK = "ok"
     THINKING = "thinking"
     SLOW = "slow"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
     HANG = "hang"
     RATE_LIMITED = "rate_limited"
     SPEND_LIMIT = "spend_limit"
@@ -37,11 +40,15 @@ class Kind(StrEnum):
     FALSE_QUOTES = "false_quotes"
     ECHO = "echo"
     SILENT = "silent"
+    EXPIRED = "expired"
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A way to answer; `argument` is seconds where the kind has any, `times` 0 means always."""
+    """A way to answer; `argument` is seconds where the kind has any, `times` 0 means always.
+
+    `rate_limited` without an argument says nothing about when to come back, as an acceleration limit does.
+    """
 
     kind: Kind = Kind.OK
     argument: float = 0
@@ -51,10 +58,14 @@ class Scenario:
         """Raise the `ApiError` of those kinds that are errors."""
         if self.kind is Kind.RATE_LIMITED:
             message = "This request would exceed your organization's rate limit of input tokens per minute."
-            raise ApiError("rate_limit_error", message, retry_after_s=self.argument)
+            raise ApiError("rate_limit_error", message, retry_after_s=self.argument or None)
         if self.kind is Kind.SPEND_LIMIT:
             message = "You have reached your specified API usage limits."
             raise ApiError("rate_limit_error", message, error_code="enforced_spend_limit_reached")
+        if self.kind is Kind.UNAUTHORIZED:
+            raise ApiError("authentication_error", "invalid bearer token")
+        if self.kind is Kind.FORBIDDEN:
+            raise ApiError("permission_error", "Your API key may not use this resource")
         if self.kind is Kind.SERVER_ERROR:
             raise ApiError("api_error", "Internal server error")
         if self.kind is Kind.OVERLOADED:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import functools
 import hashlib
 import io
 import math
@@ -20,9 +21,13 @@ TTL_S = {"5m": 300, "1h": 3_600}
 
 def image_size(block: Json) -> tuple[int, int, str]:
     """Return width, height and media type of a base64 image block; raises a 400 when it is not a picture."""
-    source = block.get("source", {})
+    return _size(str(block.get("source", {}).get("data", "")))
+
+
+@functools.lru_cache(maxsize=64)
+def _size(encoded: str) -> tuple[int, int, str]:
     try:
-        data = base64.b64decode(source.get("data", ""), validate=True)
+        data = base64.b64decode(encoded, validate=True)
         with Image.open(io.BytesIO(data)) as image:
             return image.width, image.height, f"image/{(image.format or '').lower()}"
     except (binascii.Error, UnidentifiedImageError, OSError) as exc:
@@ -65,11 +70,12 @@ def _ttl(block: Json) -> str:
 
 
 def _piece(model: Model, block: Json) -> _Piece:
-    bare = {key: value for key, value in block.items() if key != "cache_control"}
-    text = canonical(bare)
     if block.get("type") == "image":
         width, height, _ = image_size(block)
-        return _Piece(text, patches(*fitted(model, width, height)), _ttl(block))
+        # Hashed and not written out: a request's pictures are a hundred times as long as its text.
+        seen = f"image {hash(block['source'].get('data'))}"
+        return _Piece(seen, patches(*fitted(model, width, height)), _ttl(block))
+    text = canonical({key: value for key, value in block.items() if key != "cache_control"})
     return _Piece(text, text_tokens(str(block["text"]) if block.get("type") == "text" else text), _ttl(block))
 
 

@@ -13,6 +13,7 @@ ORGANIZATION = "00000000-0000-4000-8000-000000000000"
 ERROR_STATUS = {
     "invalid_request_error": 400,
     "authentication_error": 401,
+    "permission_error": 403,
     "not_found_error": 404,
     "request_too_large": 413,
     "rate_limit_error": 429,

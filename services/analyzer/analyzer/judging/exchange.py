@@ -27,6 +27,10 @@ class Trouble(StrEnum):
     TRUNCATED = "truncated"
     MALFORMED = "malformed"
     NOTHING_TO_JUDGE = "nothing_to_judge"
+    CIRCUIT_OPEN = "circuit_open"
+    BUDGET = "budget"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,17 @@ class Reply:
     request_id: str
     model: str
     api_version: str
+    batch: bool = False
+
+
+@dataclass(frozen=True)
+class BatchStatus:
+    """How far a batch is; `expires_s` is in seconds since 1970."""
+
+    id: str
+    ended: bool
+    processing: int
+    expires_s: float
 
 
 _DETAILS = {
@@ -62,6 +77,9 @@ _DETAILS = {
     Trouble.TIMEOUT: "The model did not answer in time.",
     Trouble.REFUSED: "The model declined to judge this page.",
     Trouble.TRUNCATED: "The model's answer was cut off: raise CLAUDE_MAX_OUTPUT_TOKENS.",
+    Trouble.BUDGET: "The AI budget is spent.",
+    Trouble.EXPIRED: "The batch did not run in time.",
+    Trouble.CANCELLED: "The batch was cancelled.",
     Trouble.NOTHING_TO_JUDGE: "The page has no section that a model could judge.",
 }
 _DETAIL = "The model provider cannot answer now."
@@ -76,4 +94,5 @@ class ClaudeUnavailable(ServiceError):  # noqa: N818  # it says a state, as its 
         reason = f"{trouble}: {reason}"
         super().__init__(ErrorCode.ANALYSIS_UNAVAILABLE, detail, reason=reason, retry_after_s=retry_after_s)
         self.trouble = trouble
+        self.degraded = Trouble.BUDGET.value if trouble is Trouble.BUDGET else self.code.value
         self.run: AiRun | None = None

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from decimal import Decimal
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -39,6 +40,8 @@ _SMALLER_HELPS = frozenset(
         Trouble.REFUSED,
         Trouble.TRUNCATED,
         Trouble.MALFORMED,
+        Trouble.CIRCUIT_OPEN,
+        Trouble.BUDGET,
     }
 )
 
@@ -48,6 +51,10 @@ class Asker(Protocol):
 
     async def ask(self, prompt: Prompt, model: str, deadline: Deadline) -> Reply:
         """Return what the model said, or raise `ClaudeUnavailable`."""
+        ...
+
+    def most_usd(self, prompt: Prompt, model: str) -> Decimal | None:
+        """Return what asking costs at most; None where the price is unknown."""
         ...
 
     async def lifecycle(self, model: str, deadline: Deadline) -> str:
@@ -121,13 +128,23 @@ class ClaudeJudge:
         if not sent.sections:
             raise ClaudeUnavailable(Trouble.NOTHING_TO_JUDGE, "no section lies in a measured viewport")
         marker = prompts.new_marker()
-        reply = await self._claude.ask(prompts.build(sent, ready, marker, page.tenant_id), model, deadline)
+        prompt = prompts.build(sent, ready, marker, page.tenant_id)
+        self._afford(prompt, model, page, ledger)
+        reply = await self._claude.ask(prompt, model, deadline)
         ledger.record(reply)
         answer = _parsed(reply, marker)
         suspicious = sent.suspicious or marker in reply.text or _suspects(answer, page)
         verified = verify(answer, sent, page, suspicious=suspicious)
         _count(verified, page, sent, suspicious=suspicious)
         return _judgement(verified, ledger, degraded and f"{degraded}; {model} answered", suspicious=suspicious)
+
+    def _afford(self, prompt: Prompt, model: str, page: JudgedPage, ledger: Ledger) -> None:
+        """Raise `ClaudeUnavailable` when the dearest possible answer would not fit into the page's budget."""
+        if page.ai_budget_usd is None:
+            return
+        left, most = page.ai_budget_usd - ledger.spent_usd, self._claude.most_usd(prompt, model)
+        if most is None or most > left:
+            raise ClaudeUnavailable(Trouble.BUDGET, f"{model} may cost {most} USD, and {left} are left")
 
 
 def _parsed(reply: Reply, marker: str) -> Answer:

@@ -29,11 +29,17 @@ class Ledger:
         self._replies.append(reply)
         for kind, count in reply.usage:
             TOKENS.labels(self._preset, kind).inc(count)
-        spent = cost(reply.model, reply.usage)
+        spent = cost(reply.model, reply.usage, batch=reply.batch)
         DOLLARS.labels(self._preset).inc(float(spent or 0))
         fields = {"stop_reason": reply.stop_reason, "anthropic_request_id": reply.request_id}
         usd = "unknown" if spent is None else str(spent)
         log.info("claude_usage", model=reply.model, usage=reply.usage.model_dump(), cost_usd=usd, **fields)
+
+    @property
+    def spent_usd(self) -> Decimal:
+        """Return what was spent so far, as far as the prices are known."""
+        costs = (cost(reply.model, reply.usage, batch=reply.batch) for reply in self._replies)
+        return sum((one for one in costs if one is not None), Decimal(0))
 
     def run(self, *, proposed: int = 0, verified: int = 0, supported: int = 0, rejected: int = 0) -> AiRun | None:
         """Return the sum for the result; None while nothing was answered.
@@ -42,7 +48,7 @@ class Ledger:
         """
         if not self._replies:
             return None
-        costs = [cost(reply.model, reply.usage) for reply in self._replies]
+        costs = [cost(reply.model, reply.usage, batch=reply.batch) for reply in self._replies]
         last = self._replies[-1]
         return AiRun(
             model=last.model,
@@ -53,6 +59,7 @@ class Ledger:
             usage=self._usage(),
             cost_usd=str(sum((part for part in costs if part is not None), Decimal(0))),
             price_table="" if None in costs else DATED,
+            batch=all(reply.batch for reply in self._replies),
             proposed=proposed,
             verified=verified,
             supported=supported,

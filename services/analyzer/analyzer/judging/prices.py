@@ -33,6 +33,7 @@ class Model(Wire):
 
 class _Table(Wire):
     dated: str
+    batch_share: Decimal
     models: tuple[Model, ...]
 
 
@@ -53,8 +54,11 @@ def find(model: str) -> Model:
     return next(rows, _STRICTEST)
 
 
-def cost(model: str, usage: TokenUsage) -> Decimal | None:
-    """Return what one request cost in USD, to the microdollar; None for a model that the table does not know."""
+def cost(model: str, usage: TokenUsage, *, batch: bool = False) -> Decimal | None:
+    """Return what one request cost in USD, to the microdollar; None for a model that the table does not know.
+
+    A batch costs `batch_share` of the price.
+    """
     prompt = usage.input + usage.cache_read + usage.cache_write_5m + usage.cache_write_1h
     rows = find(model).prices
     if not rows:
@@ -67,4 +71,4 @@ def cost(model: str, usage: TokenUsage) -> Decimal | None:
         + price.write_1h * usage.cache_write_1h
         + price.output * usage.output
     )
-    return (total / _MILLION).quantize(_MICRODOLLAR)
+    return (total * (_TABLE.batch_share if batch else 1) / _MILLION).quantize(_MICRODOLLAR)

@@ -26,6 +26,9 @@ class ClaudeSettings(Settings):
     """Claude's key, address, models and limits."""
 
     anthropic_api_key: SecretStr = Field(SecretStr(""), description="with a key, Claude judges what rules cannot")
+    anthropic_api_keys: SecretStr = Field(
+        SecretStr(""), description="more keys, separated by commas or lines; calls go to the least loaded"
+    )
     anthropic_base_url: Annotated[str, AfterValidator(_private)] = Field(
         "https://api.anthropic.com", description="https, or http on loopback"
     )
@@ -40,7 +43,19 @@ class ClaudeSettings(Settings):
     @property
     def enabled(self) -> bool:
         """Say whether there is a key."""
-        return bool(self.anthropic_api_key.get_secret_value().strip())
+        return bool(self.keys)
+
+    @property
+    def keys(self) -> tuple[SecretStr, ...]:
+        """Return every key once, ANTHROPIC_API_KEY first."""
+        more = self.anthropic_api_keys.get_secret_value().replace(",", " ").split()
+        every = [self.anthropic_api_key.get_secret_value().strip(), *more]
+        return tuple(SecretStr(key) for key in dict.fromkeys(every) if key)
+
+    @property
+    def on_loopback(self) -> bool:
+        """Say whether it is a fake that answers: the provider is nobody's loopback."""
+        return urlsplit(self.anthropic_base_url).hostname in _LOOPBACK
 
     @property
     def models(self) -> tuple[str, str, str]:

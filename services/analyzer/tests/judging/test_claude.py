@@ -41,14 +41,16 @@ def trouble(ask: Ask, **options: object) -> ClaudeUnavailable:
 def test_waits_as_long_as_it_is_told(ask: Ask, fake: FakeServer, waits: list[float]) -> None:
     fake.script("rate_limited:7")
     assert ask().stop_reason == "end_turn"
-    assert waits == [7]
+    assert len(waits) == 1
+    assert 7 <= waits[0] <= 7.5
 
 
 def test_an_overload_passes(ask: Ask, fake: FakeServer, waits: list[float]) -> None:
     fake.script("overloaded", "overloaded")
     assert ask().stop_reason == "end_turn"
     assert len(waits) == 2
-    assert 0.25 <= waits[0] <= 0.5 <= waits[1] <= 1
+    assert waits[0] <= 0.5
+    assert waits[1] <= 1
 
 
 def test_five_attempts_and_no_more(ask: Ask, fake: FakeServer, waits: list[float]) -> None:

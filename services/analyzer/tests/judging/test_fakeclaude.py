@@ -253,8 +253,8 @@ def test_an_answer_fits_the_schema_and_the_request(judge: ClaudeJudge, page: Jud
     assert {name for part in answer.sections for one in part.findings for name in one.element_ids} <= ids
 
 
-def test_what_is_not_there_yet_says_so(fake: FakeServer) -> None:
-    answer = post(fake, "/v1/messages/batches", {}, HEADERS)
+def test_what_is_not_there_says_so(fake: FakeServer) -> None:
+    answer = post(fake, "/v1/complete", {}, HEADERS)
     assert (answer.status_code, answer.json()["error"]["type"]) == (404, "not_found_error")
 
 

@@ -4,6 +4,7 @@ import random
 from datetime import timedelta
 
 LONGEST_S = 300.0
+_LONGEST_PARK_S = 3_600.0
 
 
 def backoff(attempt: int, base_s: float, at_least_s: float | None = None) -> timedelta:
@@ -13,6 +14,15 @@ def backoff(attempt: int, base_s: float, at_least_s: float | None = None) -> tim
     """
     ceiling = min(LONGEST_S, base_s * 2.0 ** min(attempt - 1, 30))
     return timedelta(seconds=(at_least_s or 0) + random.uniform(0, ceiling))  # noqa: S311  # spreads load, guards nothing
+
+
+def after_outage(retry_after_s: float | None) -> timedelta:
+    """Draw from [r, r + 30] for a model provider that asked for `retry_after_s` (5 when it said nothing).
+
+    Never longer than an hour: what it asks for may be a month, and an operator may end that sooner.
+    """
+    asked = min(_LONGEST_PARK_S, retry_after_s or 5.0)
+    return timedelta(seconds=asked + random.uniform(0, min(30.0, asked)))  # noqa: S311  # spreads load, guards nothing
 
 
 def after_busy(retry_after_s: float | None) -> timedelta:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.analyze import Preset
 from contracts.errors import ErrorCode
+from gateway.jobs import spending
 from gateway.jobs.states import Claimed, Kind, Stage, State
 from gateway.tables import IS_QUEUED, IS_RUNNING, jobs
 from gateway.times import now_plus
@@ -83,14 +84,21 @@ def mine(job: Claimed) -> ColumnElement[bool]:
 
 async def release(db: AsyncConnection, job: Claimed, delay: timedelta) -> bool:
     """Give a job back without spending an attempt. False: it was no longer ours."""
-    values = {**_BACK, "attempt": jobs.c.attempt - 1, "run_at": now_plus(delay)}
-    return bool((await db.execute(update(jobs).where(mine(job)).values(values))).rowcount)
+    return await _give_back(db, job, {"attempt": jobs.c.attempt - 1, "run_at": now_plus(delay)})
 
 
 async def retry(db: AsyncConnection, job: Claimed, delay: timedelta, error: ServiceError) -> bool:
     """Queue a job again after a failure that may pass. False: it was no longer ours."""
-    values = {**_BACK, "run_at": now_plus(delay), "error_code": error.code, "error_detail": error.detail}
-    return bool((await db.execute(update(jobs).where(mine(job)).values(values))).rowcount)
+    return await _give_back(
+        db, job, {"run_at": now_plus(delay), "error_code": error.code, "error_detail": error.detail}
+    )
+
+
+async def _give_back(db: AsyncConnection, job: Claimed, values: dict[str, Any]) -> bool:
+    if not (await db.execute(update(jobs).where(mine(job)).values({**_BACK, **values}))).rowcount:
+        return False
+    await spending.release(db, job.id)
+    return True
 
 
 @dataclass(frozen=True)

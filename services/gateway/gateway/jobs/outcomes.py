@@ -1,12 +1,15 @@
 """What became of a job: stage saved, finished, failed, cancelled, requeued. Every write of a worker is fenced."""
 
+from decimal import Decimal
+
 from sqlalchemy import delete, insert, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import ErrorCode
 from contracts.render import RenderResult
+from contracts.result import Analysis
 from contracts.wire import Wire
-from gateway.jobs import confidential, records
+from gateway.jobs import confidential, records, spending
 from gateway.jobs.leases import mine
 from gateway.jobs.states import Claimed, Kind, Stage, State
 from gateway.tables import jobs, renders, results
@@ -44,6 +47,14 @@ async def load_render(db: AsyncConnection, job: Claimed) -> tuple[RenderResult, 
     return RenderResult.model_validate(row.document), row.blob_keys
 
 
+async def reserve(db: AsyncConnection, job: Claimed, wanted: Decimal, limit: Decimal) -> Decimal | None:
+    """Hold up to `wanted` USD of the tenant's `limit` for today, and return how much. None: the job is not ours."""
+    ours = select(jobs.c.id).where(mine(job)).with_for_update()
+    if (await db.execute(ours)).first() is None:
+        return None
+    return await spending.reserve(db, job.id, spending.Purse.today(job.tenant_id), wanted, limit)
+
+
 async def finish(db: AsyncConnection, job: Claimed, result: Wire, keys: dict[str, str] | None = None) -> bool:
     """Write the result and the final state together. False: the job is no longer ours, and nothing was written.
 
@@ -61,6 +72,8 @@ async def finish(db: AsyncConnection, job: Claimed, result: Wire, keys: dict[str
     }
     await db.execute(insert(results).values(row))
     await confidential.drop(db, job.tenant_id, job.id)
+    run = result.engine.ai if isinstance(result, Analysis) else None
+    await spending.settle(db, job.id, job.tenant_id, Decimal(run.cost_usd) if run else Decimal(0))
     return True
 
 
@@ -69,6 +82,7 @@ async def fail(db: AsyncConnection, job: Claimed, error: ServiceError) -> bool:
     values = {"state": State.FAILED, "error_code": error.code, "error_detail": error.detail, **_DONE}
     if (await db.execute(update(jobs).where(mine(job)).values(values))).rowcount:
         await confidential.drop(db, job.tenant_id, job.id)
+        await spending.release(db, job.id)
         return True
     return await _ended_by_us(db, job, State.FAILED)
 
@@ -88,6 +102,7 @@ async def cancel(db: AsyncConnection, kind: Kind, tenant_id: str, job_id: str) -
     if not (await db.execute(statement.values(values))).rowcount:
         return False
     await confidential.drop(db, tenant_id, job_id)
+    await spending.release(db, job_id)
     return True
 
 

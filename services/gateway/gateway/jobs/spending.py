@@ -1,0 +1,99 @@
+"""What a tenant's day may cost with the model provider: held before an analysis, settled by its bill after it."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, exists, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.tables import IS_RUNNING, ai_reservations, ai_spend, jobs
+
+_MICRO = Decimal(1_000_000)
+
+
+@dataclass(frozen=True)
+class Purse:
+    """Whose money it is, and of which day (UTC, 2026-01-31)."""
+
+    tenant_id: str
+    day: str
+
+    @classmethod
+    def today(cls, tenant_id: str) -> "Purse":
+        """Return the tenant's purse of today."""
+        return cls(tenant_id, datetime.now(UTC).date().isoformat())
+
+    @property
+    def row(self) -> ColumnElement[bool]:
+        """The condition that finds it."""
+        return (ai_spend.c.tenant_id == self.tenant_id) & (ai_spend.c.day == self.day)
+
+
+async def reserve(db: AsyncConnection, job_id: str, purse: Purse, wanted: Decimal, limit: Decimal) -> Decimal:
+    """Hold up to `wanted` USD of a purse that holds `limit`, and return how much: what is left where that is less.
+
+    What the job held before, in the hands of a worker that died, is given back first. The row is locked from the look
+    to the commit, so that any number of workers together never hold more than there is.
+    """
+    await release(db, job_id)
+    await _open(db, purse)
+    amounts = select(ai_spend.c.reserved_microusd, ai_spend.c.spent_microusd).where(purse.row).with_for_update()
+    row = (await db.execute(amounts)).one()
+    left = int(limit * _MICRO) - row.reserved_microusd - row.spent_microusd
+    held = max(0, min(int(wanted * _MICRO), left))
+    if held:
+        await _add(db, purse, reserved=held)
+        values = {"job_id": job_id, "tenant_id": purse.tenant_id, "day": purse.day, "microusd": held}
+        await db.execute(insert(ai_reservations).values(values))
+    return Decimal(held) / _MICRO
+
+
+async def settle(db: AsyncConnection, job_id: str, tenant_id: str, cost: Decimal) -> None:
+    """Give back what the job held and book what it cost, on the day on which it was held."""
+    purse = await release(db, job_id) or Purse.today(tenant_id)
+    if cost:
+        await _open(db, purse)
+        await _add(db, purse, spent=int((cost * _MICRO).to_integral_value()))
+
+
+async def release(db: AsyncConnection, job_id: str) -> Purse | None:
+    """Give back what a job holds, and return whose it was. None: it holds nothing."""
+    taken = delete(ai_reservations).where(ai_reservations.c.job_id == job_id).returning(*ai_reservations.c)
+    row = (await db.execute(taken)).first()
+    if row is None:
+        return None
+    purse = Purse(row.tenant_id, row.day)
+    await _add(db, purse, reserved=-row.microusd)
+    return purse
+
+
+async def sweep(db: AsyncConnection) -> int:
+    """Give back what is held for jobs that nobody works on: cancelled ones, and those of dead workers."""
+    running = exists().where(jobs.c.id == ai_reservations.c.job_id, IS_RUNNING)
+    rows = (await db.execute(delete(ai_reservations).where(~running).returning(*ai_reservations.c))).all()
+    sums: Counter[Purse] = Counter()
+    for row in rows:
+        sums[Purse(row.tenant_id, row.day)] += row.microusd
+    # In one order everywhere, so that two sweeps do not wait for each other.
+    for purse in sorted(sums, key=lambda one: (one.tenant_id, one.day)):
+        await _add(db, purse, reserved=-sums[purse])
+    return len(rows)
+
+
+async def _open(db: AsyncConnection, purse: Purse) -> None:
+    """Make the row of a day, if nobody has."""
+    row = {"tenant_id": purse.tenant_id, "day": purse.day, "reserved_microusd": 0, "spent_microusd": 0}
+    upsert: Any = postgresql.insert if db.dialect.name == "postgresql" else sqlite.insert
+    await db.execute(upsert(ai_spend).values(row).on_conflict_do_nothing())
+
+
+async def _add(db: AsyncConnection, purse: Purse, *, reserved: int = 0, spent: int = 0) -> None:
+    values = {
+        "reserved_microusd": ai_spend.c.reserved_microusd + reserved,
+        "spent_microusd": ai_spend.c.spent_microusd + spent,
+    }
+    await db.execute(update(ai_spend).where(purse.row).values(values))
