@@ -17,6 +17,7 @@ import psutil
 
 _MOMENT_S = 2.0
 _IDLE_S = 2.0
+_SWEPT_S = 10.0
 VIEWPORT = {"width": 1280, "height": 800}
 
 
@@ -87,8 +88,14 @@ class Service:
         await asyncio.sleep(_MOMENT_S)
         return len(seen & {process.pid for process in self.tree() if _is_zombie(process)})
 
-    def folders(self) -> int:
-        """Return the entries of the temporary folder and of every slot's own."""
+    async def folders(self, usual: int) -> int:
+        """Return the entries of the temporary folder; those of a browser that is just being replaced get time to go."""
+        give_up = time.monotonic() + _SWEPT_S
+        while (found := self._folders()) > usual and time.monotonic() < give_up:
+            await asyncio.sleep(0.1)
+        return found
+
+    def _folders(self) -> int:
         return len([*self.temp.glob("*"), *self.temp.glob("cro-renderer-*/*")])
 
 

@@ -14,6 +14,9 @@ from tests.load.service import Answer, Service, service, slots
 PAGES = ("/static", "/js", "/cookies", "/sticky", "/lazy", "/static", "/links", "/agent", "/404", "/static")
 _CHECKS = 24
 _LINGER_S = 5
+_LIVES = 8
+"""Browsers that follow each other in a slot, at least: memory is a sawtooth, and one tooth would look like growth."""
+
 _WARM = 0.15
 """Share of the renders after which memory counts: before it, caches fill."""
 
@@ -43,7 +46,8 @@ def _change(values: list[float]) -> float:
 
 async def soak(renders: int) -> Report:
     """Do that many renders in batches; look at the process tree after each, when every browser is idle."""
-    report = Report(f"Soak: {renders} renders, {slots()} browsers")
+    uses = min(50, max(5, renders // slots() // _LIVES))
+    report = Report(f"Soak: {renders} renders, {slots()} browsers, replaced after {uses}")
     seconds: list[list[float]] = []
     memory: list[float] = []
     folders: list[int] = []
@@ -51,7 +55,7 @@ async def soak(renders: int) -> Report:
     begun = time.perf_counter()
     with serving() as site:
         urls = itertools.cycle([site.url(path) for path in PAGES])
-        async with service(site.host) as renderer:
+        async with service(site.host, RENDERER_RECYCLE_USES=str(uses)) as renderer:
             for _ in range(_CHECKS):
                 answers = await _batch(renderer, list(itertools.islice(urls, renders // _CHECKS)))
                 await renderer.quiet()
@@ -59,7 +63,7 @@ async def soak(renders: int) -> Report:
                 failed += sum(not answer.good for answer in answers)
                 memory.append(renderer.pss_mb())
                 zombies += await renderer.zombies()
-                folders.append(renderer.folders())
+                folders.append(await renderer.folders(min(folders, default=0)))
             left_over = renderer.tree()
     warm = int(_CHECKS * _WARM)
     memory, folders, seconds = memory[warm:], folders[warm:], seconds[warm:]

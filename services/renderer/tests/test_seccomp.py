@@ -52,11 +52,10 @@ def wrapper(folder: Path, profile: dict[str, Any]) -> Path:
 
 
 def test_the_sandboxed_shell_renders_behind_the_profile(site: Site, scratch: Path) -> None:
-    program = wrapper(scratch / "confined", document())
-    own = scratch / "confined-renderer"
-    own.mkdir(mode=0o755)
+    folder = scratch / "confined"
+    program = wrapper(folder, document())
     # The renderer itself refuses to start unless page processes have their filter and namespaces.
-    renderer = run(settings_for(site, own, renderer_slots=1, chromium_path=program, renderer_canary_s=0))
+    renderer = run(settings_for(site, folder, renderer_slots=1, chromium_path=program, renderer_canary_s=0))
     try:
         answer = renderer.shot(site.url("/static"), format="png")
         assert answer.status_code == 200, answer.text
