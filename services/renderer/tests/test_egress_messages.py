@@ -95,6 +95,12 @@ def test_ambiguous_fields_are_refused(fields: list[str]) -> None:
         read_request(get(*fields))
 
 
+def test_a_field_of_blanks_is_refused_in_no_time() -> None:
+    # A reader that tries every split of the blanks would need minutes.
+    with pytest.raises(MalformedError):
+        read_request(get("X:" + " " * 60_000 + "\x01"))
+
+
 def test_chunks_need_a_version_that_knows_them_and_tunnels_have_no_body() -> None:
     with pytest.raises(MalformedError):
         read_request(head("POST http://a.example/ HTTP/1.0", "Transfer-Encoding: chunked"))

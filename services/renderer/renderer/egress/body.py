@@ -26,6 +26,24 @@ async def copy_until_end(source: StreamReader, sink: StreamWriter, seen: Seen) -
         await _pass(data, sink, seen)
 
 
+async def copy_message(source: StreamReader, sink: StreamWriter, head: bytes, body: Body, seen: Seen) -> None:
+    """Send `head` and copy the body that follows it; what of it is there already goes in the same packet."""
+    if body.framing is Framing.LENGTH and body.length and _is_waiting(source):
+        data = await source.read(min(body.length, CHUNK))
+        seen(len(data))
+        send(sink, head + data)
+        await sink.drain()
+        await _copy_exactly(source, sink, body.length - len(data), seen)
+    else:
+        send(sink, head)
+        await copy_body(source, sink, body, seen)
+
+
+def _is_waiting(source: StreamReader) -> bool:
+    # No public way to ask without waiting; a head must not wait for the body of a slow site.
+    return bool(source._buffer)  # type: ignore[attr-defined]  # noqa: SLF001
+
+
 async def copy_body(source: StreamReader, sink: StreamWriter, body: Body, seen: Seen) -> None:
     """Copy one message's body. Raises `EOFError` when the source ends early, `MalformedError` on broken chunks."""
     if body.framing is Framing.UNTIL_CLOSE:

@@ -8,7 +8,7 @@ from asyncio import StreamReader, StreamWriter
 from collections.abc import Callable
 
 from contracts.errors import ErrorCode
-from renderer.egress.body import CHUNK, Seen, copy_body, copy_until_end, send
+from renderer.egress.body import CHUNK, Seen, copy_body, copy_message, copy_until_end, send
 from renderer.egress.budget import BYTES, NOBODY, Traffic
 from renderer.egress.dial import BackgroundCallError, Gate, Upstream
 from renderer.egress.message import (
@@ -246,10 +246,11 @@ class Connection:
         response = await self._response(request, upstream)
         keep = request.persistent and response.persistent
         self._replying = True
-        send(self._writer, write_response(response, keep=keep))
+        head = write_response(response, keep=keep)
         if response.status == _SWITCHING:
+            send(self._writer, head)
             return await self._relay(upstream)
-        await copy_body(upstream.reader, self._writer, response.body, self._received)
+        await copy_message(upstream.reader, self._writer, head, response.body, self._received)
         await self._writer.drain()
         return keep
 

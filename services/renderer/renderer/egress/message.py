@@ -1,8 +1,9 @@
 """HTTP/1.1 heads as the proxy reads and writes them: strict, because leniency here is request smuggling."""
 
 import base64
+import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -15,7 +16,9 @@ REFUSED_HEADER = b"x-egress-refused"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT"})
 _REQUEST_LINE = re.compile(rb"([A-Z]{1,20}) ([\x21-\x7e]+) HTTP/1\.([01])")
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?")
-_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
+# Possessive: a field that does not match is refused in one pass, however many blanks it has.
+_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++):[ \t]*+([^\x00-\x08\x0a-\x1f\x7f]*+)\r\n")
+_FIELDS = re.compile(rb"(?:" + _FIELD.pattern + rb")*+")
 _ABSOLUTE = re.compile(r"(?i)http://([^/?#]+)(/[^#]*|\?[^#]*)?")
 _AUTHORITY = re.compile(r"(?:[A-Za-z0-9._-]{1,254}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 _LENGTH = re.compile(rb"[0-9]{1,15}")
@@ -69,11 +72,16 @@ class Fields:
 
     def __init__(self, items: list[tuple[bytes, bytes]]) -> None:
         """Keep the fields as they came."""
-        self._items = items
+        self._lines: list[tuple[bytes, bytes]] = []
+        self._values: dict[bytes, list[bytes]] = {}
+        for name, padded in items:
+            key, value = name.lower(), padded.rstrip(b" \t")
+            self._lines.append((key, name + b": " + value))
+            self._values.setdefault(key, []).append(value)
 
-    def values(self, name: bytes) -> list[bytes]:
+    def values(self, name: bytes) -> Sequence[bytes]:
         """Return the values of every field called `name` (lower case)."""
-        return [value for key, value in self._items if key.lower() == name]
+        return self._values.get(name, ())
 
     def tokens(self, name: bytes) -> set[bytes]:
         """Return the comma-separated, lower-cased items of a list field."""
@@ -82,8 +90,8 @@ class Fields:
     def lines(self, without: Iterable[bytes]) -> list[bytes]:
         """Return the fields to pass on: neither hop-by-hop nor in `without`."""
         nominated = self.tokens(b"connection") - _NEVER_NOMINATED
-        dropped = _HOP_BY_HOP | nominated | set(without)
-        return [key + b": " + value for key, value in self._items if key.lower() not in dropped]
+        dropped = _HOP_BY_HOP.union(nominated, without)
+        return [line for key, line in self._lines if key not in dropped]
 
 
 @dataclass(frozen=True)
@@ -129,17 +137,13 @@ class Response:
 
 
 def _split(head: bytes) -> tuple[bytes, Fields]:
-    start, *lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
-    items = []
-    for line in lines:
-        found = _FIELD.fullmatch(line)
-        if not found:
-            raise MalformedError("a header field")
-        items.append((found[1], found[2].rstrip(b" \t")))
-    return start, Fields(items)
+    start, _, fields = head.removesuffix(b"\r\n").partition(b"\r\n")
+    if not _FIELDS.fullmatch(fields):
+        raise MalformedError("a header field")
+    return start, Fields(_FIELD.findall(fields))
 
 
-def _declared_length(lengths: list[bytes]) -> int:
+def _declared_length(lengths: Sequence[bytes]) -> int:
     if len(lengths) > 1 or not _LENGTH.fullmatch(lengths[0]):
         raise MalformedError("content-length")
     return int(lengths[0])
@@ -166,6 +170,7 @@ def _response_body(fields: Fields, status: int, method: str) -> Body:
     return Body(length=_declared_length(list(set(lengths)))) if lengths else Body(Framing.UNTIL_CLOSE)
 
 
+@functools.lru_cache(maxsize=1_024)  # a page asks a few hosts for many things
 def _endpoint(authority: str) -> tuple[str, int]:
     try:
         target = parse(f"http://{authority}/")
