@@ -136,13 +136,15 @@ class Worker:
         # After an outage of the database every lease looks expired: first let the living renew theirs.
         if time.monotonic() - self._database_failed_at >= self._settings.lease_seconds:
             await self._reap()
-        async with self._db.once() as db:
-            await confidential.sweep(db)
         if self._settings.tenant_ai_budget_usd_per_day is not None:
             async with self._db.begin() as db:
                 await spending.sweep(db)
         async with self._db.read() as db:
             depths = await leases.depth(db)
+            overdue = await confidential.overdue(db)
+        if overdue:
+            async with self._db.once() as db:
+                await confidential.sweep(db)
         for gauge in (metrics.QUEUED, metrics.RUNNING, metrics.OLDEST_SECONDS):
             gauge.clear()
         for depth in depths:
