@@ -37,6 +37,7 @@ class ErrorCode(StrEnum):
     FORBIDDEN = "forbidden", 403, Fault.CALLER, False, "The API key does not allow this"
     NOT_FOUND = "not_found", 404, Fault.CALLER, False, "There is nothing at this address"
     METHOD_NOT_ALLOWED = "method_not_allowed", 405, Fault.CALLER, False, "This address does not take this method"
+    NOT_ACCEPTABLE = "not_acceptable", 406, Fault.CALLER, False, "The answer cannot be had in an accepted type"
     CONFLICT = "conflict", 409, Fault.CALLER, False, "The request conflicts with the present state"
     PAYLOAD_TOO_LARGE = "payload_too_large", 413, Fault.CALLER, False, "The request body is too large"
     IDEMPOTENCY_MISMATCH = (

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, SerializationInfo, field_serializer
 
-from contracts.wire import PublicInput
+from contracts.wire import REVEALED, PublicInput
 
 Selector = Annotated[str, Field(min_length=1, max_length=500, description="CSS selector")]
 Pattern = Annotated[str, Field(min_length=1, max_length=500, description="URL with `*` for any characters")]
@@ -35,6 +35,10 @@ class Credentials(PublicInput):
 
     username: str = Field(max_length=200)
     password: SecretStr = Field(max_length=200)
+
+    @field_serializer("password", when_used="json")
+    def _revealed(self, password: SecretStr, info: SerializationInfo) -> str:
+        return password.get_secret_value() if info.context == REVEALED else str(password)
 
 
 class Block(PublicInput):

@@ -1,6 +1,11 @@
 """The two kinds of message: public input refuses unknown fields, internal messages ignore them."""
 
+from typing import Final
+
 from pydantic import BaseModel, ConfigDict
+
+REVEALED: Final = {"revealed": True}
+"""The serialisation context in which secrets are written as they are: between our own services, and nowhere else."""
 
 
 class Wire(BaseModel):

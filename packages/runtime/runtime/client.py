@@ -9,7 +9,7 @@ from opentelemetry import propagate
 from pydantic import BaseModel, ValidationError
 
 from contracts.errors import ErrorCode, Problem
-from contracts.wire import Wire
+from contracts.wire import REVEALED, Wire
 from runtime.errors import ServiceError
 
 Answer = TypeVar("Answer", bound=Wire)
@@ -35,11 +35,11 @@ class ServiceClient:
 
     async def post(self, path: str, body: BaseModel, answer: type[Answer], budget: timedelta) -> Answer:
         """Send `body`; give up after `budget`. Raises `ServiceError` with the other side's code, or our own."""
-        headers = {"content-type": "application/json"}
+        headers = {"content-type": "application/json", "accept": "application/json"}
         propagate.inject(headers)
         try:
             response = await self._http.post(
-                path, content=body.model_dump_json(), headers=headers, timeout=budget.total_seconds()
+                path, content=body.model_dump_json(context=REVEALED), headers=headers, timeout=budget.total_seconds()
             )
         except httpx2.TimeoutException as exc:
             raise ServiceError(ErrorCode.DEADLINE_EXCEEDED, f"The {self._name} did not answer in time.") from exc
