@@ -37,7 +37,10 @@ jobs = Table(
     Column("tenant_id", String(64), nullable=False),
     Column("kind", String(20), nullable=False),
     Column("url", Text, nullable=False),
+    # empty for what is no analysis
     Column("preset", String(20), nullable=False),
+    # what a capture asks besides its URL; nothing confidential
+    Column("options", DOCUMENT),
     Column("trace", String(100), nullable=False, server_default=""),
     # order: priority class first, then the virtual finish time given at enqueue
     Column("priority", SmallInteger, nullable=False),
@@ -64,6 +67,16 @@ jobs = Table(
 IS_QUEUED = jobs.c.state == literal_column("'queued'")
 IS_RUNNING = jobs.c.state.in_([literal_column("'rendering'"), literal_column("'analyzing'")])
 
+# One line for all kinds: what interactive callers wait for goes before any kind's batches.
+Index(
+    "ix_jobs_due",
+    jobs.c.priority,
+    jobs.c.order_key,
+    jobs.c.id,
+    postgresql_where=IS_QUEUED,
+    sqlite_where=IS_QUEUED,
+)
+# Of no use any more, except to the release before captures, which may still run beside this one.
 Index(
     "ix_jobs_queued",
     jobs.c.kind,
@@ -84,8 +97,9 @@ lanes = Table(
     Column("priority", SmallInteger, primary_key=True, autoincrement=False),
     Column("last_key", Double, nullable=False),
     Index("ix_lanes_last_key", "kind", "priority", "last_key"),
+    Index("ix_lanes_priority", "priority", "last_key"),
 )
-"""The last virtual finish time that each tenant was given."""
+"""The last virtual finish time that each tenant was given, for each kind of work: one clock for all kinds."""
 
 renders = Table(
     "renders",
@@ -104,5 +118,17 @@ results = Table(
     Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
     Column("tenant_id", String(64), nullable=False),
     Column("document", DOCUMENT, nullable=False),
+    Column("blob_keys", DOCUMENT),
     Column("saved_at", Instant, nullable=False),
 )
+"""What customers get. `blob_keys`, of captures only: artifact name → blob key."""
+
+job_secrets = Table(
+    "job_secrets",
+    metadata,
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("tenant_id", String(64), nullable=False),
+    Column("document", DOCUMENT, nullable=False),
+    Column("saved_at", Instant, nullable=False),
+)
+"""Headers, cookies and passwords for a visit, gone as soon as the job has ended. No query joins it."""
