@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import structlog
 from fastapi import FastAPI
 
 from gateway import manual, simple
 from gateway.analyses import endpoints as analyses
 from gateway.blobs import endpoints as blob_endpoints
 from gateway.blobs.files import open_files
+from gateway.captures import endpoints as captures
 from gateway.db import Database
 from gateway.hints import Hints, LocalHints
 from gateway.readiness import Readiness
@@ -16,6 +18,8 @@ from gateway.settings import GatewaySettings
 from gateway.wiring import Parts
 from runtime.netguard import AddressPolicy
 from runtime.web import service_app
+
+log = structlog.get_logger(__name__)
 
 _ABOUT = """Give it a URL; get back what keeps visitors of that page from converting, each finding with its proof.
 
@@ -49,7 +53,10 @@ def create_app(settings: GatewaySettings, *, hints: Hints | None = None) -> Fast
         redoc_url=None,
     )
     app.state.parts = parts
+    if settings.capture_allow_scripts:
+        log.warning("capture_scripts_allowed")
     app.include_router(analyses.router)
+    app.include_router(captures.router)
     app.include_router(simple.router)
     app.include_router(manual.router)
     app.include_router(blob_endpoints.router(parts.blobs))

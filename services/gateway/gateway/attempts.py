@@ -111,7 +111,7 @@ class Attempts:
 
     async def _ended(self, job: Claimed, state: State, code: str) -> None:
         metrics.FINISHED.labels(state.value, code).inc()
-        log.info("job_ended", state=state.value, code=code)
+        log.info("job_ended", kind=job.kind.value, state=state.value, code=code)
         await self._hints.notify(job_topic(job.id))
 
     def _dropped(self, reason: str) -> None:

@@ -147,6 +147,8 @@ def _postgres(url: str) -> AsyncEngine:
         pool_recycle=1_800,
         connect_args=arguments,
         json_serializer=_json,
+        # Errors are logged with their text, and the values of a statement are customers' own.
+        hide_parameters=True,
     )
     event.listen(engine.sync_engine, "checkin", _note_use)
     event.listen(engine.sync_engine, "checkout", functools.partial(_check_idle, engine.dialect))
@@ -177,7 +179,11 @@ def _sqlite(url: str) -> AsyncEngine:
     if file and file != ":memory:":
         Path(file).parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(
-        url, connect_args={"timeout": _BUSY_MS / 1_000}, pool_timeout=_POOL_WAIT_S, json_serializer=_json
+        url,
+        connect_args={"timeout": _BUSY_MS / 1_000},
+        pool_timeout=_POOL_WAIT_S,
+        json_serializer=_json,
+        hide_parameters=True,
     )
     event.listen(engine.sync_engine, "connect", _sqlite_connect)
     event.listen(engine.sync_engine, "begin", _sqlite_begin)

@@ -1,15 +1,35 @@
-"""What the worker asks of renderer and analyzer for one analysis."""
+"""What the worker asks of renderer and analyzer for one job."""
 
 from datetime import timedelta
 
+from pydantic import ValidationError
+
 from contracts.analyze import AnalyzeRequest
+from contracts.errors import ErrorCode
+from contracts.fetch import FetchRequest
 from contracts.geometry import VIEWPORTS, ViewportName
-from contracts.outputs import Area, FactsOutput, ImageFormat, Output, ScreenshotOutput
+from contracts.outputs import MANY, Area, DocumentKind, FactsOutput, ImageFormat, Output, PdfOutput, ScreenshotOutput
 from contracts.render import RenderRequest, RenderResult, TransferSlot
+from contracts.wire import REVEALED
 from gateway.blobs.base import BlobStore, new_key
-from gateway.jobs.states import Claimed
+from gateway.jobs.states import Claimed, Document
+from runtime.errors import ServiceError
+
+MANY_AT_MOST = 40
+"""Artifacts that one output of sections or tiles may give: 16,000 px in tiles of 400 px."""
+
+WITHHELD = ("auth", "cookies", "headers")
+"""The parts of a visit that are somebody's secret."""
 
 _JPEG = "image/jpeg"
+_JSON = "application/json"
+_DOCUMENTS = {
+    DocumentKind.HTML: "text/html",
+    DocumentKind.MARKDOWN: "text/markdown",
+    DocumentKind.TEXT: "text/plain",
+    DocumentKind.LINKS: _JSON,
+    DocumentKind.METADATA: _JSON,
+}
 _SECTIONS = {ViewportName.DESKTOP: 12, ViewportName.MOBILE: 6}
 _QUALITY = 80
 # The callee must give up, and say so, before the caller stops listening.
@@ -39,16 +59,45 @@ def _artifact_types() -> dict[str, str]:
     for name in VIEWPORTS:
         types |= {f"first_screen.{name.value}": _JPEG, f"full_page.{name.value}": _JPEG}
         types |= {f"sections.{name.value}.{number}": _JPEG for number in range(1, _SECTIONS[name] + 1)}
-        types[f"facts.{name.value}"] = "application/json"
+        types[f"facts.{name.value}"] = _JSON
     return types
 
 
-def new_keys(job: Claimed) -> dict[str, str]:
-    """Make the blob key of every artifact that a render may produce."""
-    return {
-        name: new_key(job.tenant_id, job.id, job.fence, content_type)
-        for name, content_type in _artifact_types().items()
-    }
+def content_type(output: Output) -> str:
+    """Return the type of an output's artifacts, without parameters."""
+    if isinstance(output, ScreenshotOutput):
+        return f"image/{output.format.value}"
+    if isinstance(output, PdfOutput):
+        return "application/pdf"
+    return _JSON if isinstance(output, FactsOutput) else _DOCUMENTS[DocumentKind(output.kind)]
+
+
+def gives_many(output: Output) -> bool:
+    """Whether an output's artifacts are numbered."""
+    return isinstance(output, ScreenshotOutput) and output.area in MANY
+
+
+def artifact_types(outputs: list[Output]) -> dict[str, str]:
+    """Return the name and content type of every artifact that these outputs may give."""
+    types: dict[str, str] = {}
+    for output in outputs:
+        numbered = [f"{output.name}.{number}" for number in range(1, MANY_AT_MOST + 1)]
+        types |= dict.fromkeys(numbered if gives_many(output) else [output.name], content_type(output))
+    return types
+
+
+def analysis_keys(job: Claimed) -> dict[str, str]:
+    """Make the blob key of every artifact that the render of an analysis may produce."""
+    return _new_keys(job, _artifact_types())
+
+
+def capture_keys(job: Claimed, request: FetchRequest) -> dict[str, str]:
+    """Make the blob key of every artifact that a capture may produce."""
+    return _new_keys(job, artifact_types(request.outputs))
+
+
+def _new_keys(job: Claimed, types: dict[str, str]) -> dict[str, str]:
+    return {name: new_key(job.tenant_id, job.id, job.fence, kind) for name, kind in types.items()}
 
 
 def render_order(job: Claimed, keys: dict[str, str], blobs: BlobStore, budget: timedelta) -> RenderRequest:
@@ -58,14 +107,51 @@ def render_order(job: Claimed, keys: dict[str, str], blobs: BlobStore, budget: t
         url=job.url,
         outputs=_outputs(),
         budget_ms=_told(budget),
-        uploads={name: blobs.upload_slot(key, budget + _SLOT_SLACK) for name, key in keys.items()},
+        uploads=_uploads(keys, blobs, budget),
     )
+
+
+def _uploads(keys: dict[str, str], blobs: BlobStore, budget: timedelta) -> dict[str, TransferSlot]:
+    return {name: blobs.upload_slot(key, budget + _SLOT_SLACK) for name, key in keys.items()}
+
+
+def stored_form(request: FetchRequest) -> tuple[Document, Document]:
+    """Return a capture's options as the job's row keeps them, and apart from them what is confidential.
+
+    The options name under `withheld` what they lack.
+    """
+    left_out = {"job_id", "url", "budget_ms", "uploads"}
+    options: Document = request.model_dump(mode="json", exclude=left_out, context=REVEALED)
+    visit = options["visit"]
+    assert isinstance(visit, dict)
+    secrets = {name: visit.pop(name) for name in WITHHELD if visit[name]}
+    return {**options, "withheld": list(secrets)}, secrets
+
+
+def asked(job: Claimed, secrets: Document) -> FetchRequest:
+    """Put together again what was asked. Raises `ServiceError` (internal) for what this release cannot read."""
+    options = {name: value for name, value in (job.options or {}).items() if name != "withheld"}
+    visit = options.get("visit")
+    assert isinstance(visit, dict)
+    document = {**options, "visit": {**visit, **secrets}, "job_id": job.id, "url": job.url}
+    try:
+        return FetchRequest.model_validate(document)
+    except ValidationError as error:
+        # Never the error's own text: it quotes its input.
+        places = [".".join(map(str, one["loc"])) for one in error.errors(include_input=False, include_context=False)]
+    raise ServiceError(ErrorCode.INTERNAL, "Something failed on our side.", reason=f"unreadable options: {places}")
+
+
+def fetch_order(request: FetchRequest, keys: dict[str, str], blobs: BlobStore, budget: timedelta) -> FetchRequest:
+    """Ask for one capture, with a place for everything that it may give."""
+    return request.model_copy(update={"budget_ms": _told(budget), "uploads": _uploads(keys, blobs, budget)})
 
 
 def analyze_order(
     job: Claimed, render: RenderResult, keys: dict[str, str], blobs: BlobStore, budget: timedelta
 ) -> AnalyzeRequest:
     """Ask for the judgement of a render whose artifacts are stored under `keys`."""
+    assert job.preset is not None
     downloads: dict[str, TransferSlot] = {
         name: blobs.download_slot(key, budget + _SLOT_SLACK) for name, key in keys.items()
     }

@@ -1,4 +1,4 @@
-"""One job from render to result. No transaction is open while another service is waited for."""
+"""One job from claim to result. No transaction is open while another service is waited for."""
 
 import time
 from collections.abc import Iterator
@@ -8,14 +8,15 @@ from datetime import timedelta
 
 from contracts import render as wire
 from contracts.errors import ErrorCode
+from contracts.fetch import FetchRequest, FetchResult
 from contracts.render import RenderResult
 from contracts.result import Analysis
 from gateway.blobs.base import BlobStore
 from gateway.db import Database
-from gateway.jobs import outcomes
-from gateway.jobs.states import Claimed, LeaseLostError, Stage
+from gateway.jobs import confidential, outcomes
+from gateway.jobs.states import Claimed, Document, Kind, LeaseLostError, Stage
 from gateway.metrics import WORK_SECONDS
-from gateway.orders import analyze_order, new_keys, render_order
+from gateway.orders import analysis_keys, analyze_order, asked, capture_keys, fetch_order, render_order
 from gateway.room import Room
 from gateway.settings import GatewaySettings
 from runtime.client import ServiceClient
@@ -48,6 +49,12 @@ class Pipeline:
 
         Raises `ServiceError` when it failed, and `LeaseLostError` when it is no longer ours.
         """
+        if job.kind is Kind.CAPTURE:
+            await self._capture(job)
+        else:
+            await self._analyse(job)
+
+    async def _analyse(self, job: Claimed) -> None:
         render, keys = await self._rendered(job)
         with _timed(Stage.ANALYZE):
             budget = timedelta(seconds=self.settings.analyze_budget_seconds)
@@ -60,12 +67,9 @@ class Pipeline:
         if job.stage is Stage.ANALYZE:
             async with self.db.read() as db:
                 return await outcomes.load_render(db, job)
-        keys = new_keys(job)
-        try:
-            with _timed(Stage.RENDER):
-                render = await self._render(job, keys)
-        finally:
-            self.room.rendered(job)
+        keys = analysis_keys(job)
+        with self._in_the_pool(job):
+            render = await self._render(job, keys)
         keys = await self._stored(render, keys)
         if not await self.db.insist(lambda db: outcomes.save_render(db, job, render, keys), self.settings.patience):
             raise LeaseLostError
@@ -75,8 +79,7 @@ class Pipeline:
         budget = timedelta(seconds=self.settings.render_budget_seconds)
         order = render_order(job, keys, self.ports.blobs, budget)
         render = await self.ports.renderer.post("/render", order, RenderResult, budget)
-        if render.pool is not None:
-            self.room.learn(render.pool)
+        self._learn(render)
         if render.http_status == _UNAUTHORIZED:
             raise ServiceError(ErrorCode.TARGET_AUTH, "The site asks for a login (HTTP status 401).")
         if render.http_status >= _FIRST_ERROR_STATUS:
@@ -86,14 +89,64 @@ class Pipeline:
             raise ServiceError(ErrorCode.PAGE_EMPTY, "The page loaded, but shows neither text nor pictures.")
         return render
 
+    async def _capture(self, job: Claimed) -> None:
+        request = asked(job, await self._secrets(job))
+        keys = capture_keys(job, request)
+        with self._in_the_pool(job):
+            result = await self._fetch(request, keys)
+        result = without_strays(result, keys)
+        keys = await self._stored(result, keys)
+        if not await self.db.insist(lambda db: outcomes.finish(db, job, result, keys), self.settings.patience):
+            raise LeaseLostError
+
+    async def _secrets(self, job: Claimed) -> Document:
+        if not (job.options or {}).get("withheld"):
+            return {}
+        async with self.db.read() as db:
+            found = await confidential.load(db, job)
+        if found is None:
+            # Dropped only with the end of the job: whoever ended it was not us.
+            raise LeaseLostError
+        return found
+
+    async def _fetch(self, request: FetchRequest, keys: dict[str, str]) -> FetchResult:
+        """Have the page. What it answered, and whether it is whole, is part of the result: `fail_if` says otherwise."""
+        budget = timedelta(seconds=self.settings.capture_budget_seconds)
+        order = fetch_order(request, keys, self.ports.blobs, budget)
+        result = await self.ports.renderer.post("/fetch", order, FetchResult, budget)
+        self._learn(result)
+        return result
+
+    @contextmanager
+    def _in_the_pool(self, job: Claimed) -> Iterator[None]:
+        """Time the render and, however it ends, say that its place is free again."""
+        try:
+            with _timed(Stage.RENDER):
+                yield
+        finally:
+            self.room.rendered(job)
+
+    def _learn(self, render: RenderResult) -> None:
+        if render.pool is not None:
+            self.room.learn(render.pool)
+
     async def _stored(self, render: RenderResult, keys: dict[str, str]) -> dict[str, str]:
         """Return the keys that hold an object, after a look at each: a row must never point at nothing."""
         used = {name: keys[name] for name, artifact in render.artifacts.items() if artifact.data is None}
         for name, key in used.items():
             if await self.ports.blobs.size(key) != render.artifacts[name].bytes:
-                detail = "A picture of the page could not be stored."
+                detail = "An artifact of the page could not be stored."
                 raise ServiceError(ErrorCode.STORAGE_FAILED, detail, reason=f"{name} is missing or short")
         return used
+
+
+def without_strays(result: FetchResult, keys: dict[str, str]) -> FetchResult:
+    """Leave out artifacts that nobody gave a place to: they came with the answer, and a row is no place for them."""
+    kept = {name: artifact for name, artifact in result.artifacts.items() if name in keys and artifact.data is None}
+    if len(kept) == len(result.artifacts):
+        return result
+    warnings = list(dict.fromkeys([*result.warnings, wire.Warning.PICTURES_MISSING]))
+    return result.model_copy(update={"artifacts": kept, "warnings": warnings, "partial": True})
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import time
 from datetime import timedelta
 
 from contracts.render import PoolState
-from gateway.jobs.states import Claimed, Stage
+from gateway.jobs.states import Claimed
 
 
 class Room:
@@ -29,7 +29,7 @@ class Room:
     def admit(self, job: Claimed) -> None:
         """Count a job from the moment of its claim, before its task has run a line."""
         self._jobs.add(job.key)
-        if job.stage is Stage.RENDER:
+        if job.needs_browser:
             self._renders.add(job.key)
 
     def rendered(self, job: Claimed) -> None:

@@ -1,6 +1,7 @@
 """Everything an operator may set. A profile is chosen by URLs, never by a flag."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 from pydantic import Field
 
@@ -27,6 +28,15 @@ class GatewaySettings(Settings):
     renderer_url: str = Field("http://127.0.0.1:9000", description="where the worker finds the renderer")
     analyzer_url: str = Field("http://127.0.0.1:9100", description="where the worker finds the analyzer")
     render_budget_seconds: int = Field(60, ge=5, le=115, description="longest render")
+    capture_budget_seconds: int = Field(60, ge=5, le=115, description="longest capture, all its tiers together")
+    capture_max_cost_usd: Decimal = Field(
+        Decimal("0.05"), ge=0, description="most that a tier of one capture may cost; requests may say less"
+    )
+    capture_allow_scripts: bool = Field(
+        False,
+        description="true: captures may bring JavaScript (prepare.wait_for.function); logged; trusted callers only",
+    )
+    capture_link_seconds: int = Field(3_600, ge=60, le=604_800, description="how long a signed artifact link is valid")
     analyze_budget_seconds: int = Field(120, ge=5, le=175, description="longest analysis of a render")
 
     worker_concurrency: int = Field(4, ge=1, le=200, description="jobs in progress in one worker")

@@ -12,11 +12,10 @@ from contracts.errors import ErrorCode
 from contracts.result import Analysis
 from contracts.wire import PublicInput, Wire
 from gateway.analyses import service
-from gateway.analyses.endpoints import refusals
-from gateway.analyses.schemas import MAX_WAIT_S
-from gateway.analyses.service import Patience
 from gateway.analyses.store import Record
 from gateway.jobs.states import State
+from gateway.patience import MAX_WAIT_S, RETRY_AFTER_S, Patience
+from gateway.refusals import refusals
 from gateway.wiring import TheCaller, TheParts
 from runtime.errors import ServiceError
 
@@ -24,7 +23,6 @@ router = APIRouter(tags=["simple"])
 
 # Below the 60 s after which proxies usually give up on a silent answer.
 _WAIT_S = 50
-_RETRY_AFTER_S = 2
 
 
 class SimpleCreate(PublicInput):
@@ -86,7 +84,7 @@ async def analyze(request: Request, parts: TheParts, caller: TheCaller, body: Si
         return Response(record.result.model_dump_json(), media_type="application/json", headers=headers)
     if record.state.final:
         raise ServiceError(record.error_code or ErrorCode.INTERNAL, record.error_detail or "")
-    headers = {"Location": f"/status/{task_id}", "Retry-After": str(_RETRY_AFTER_S)}
+    headers = {"Location": f"/status/{task_id}", "Retry-After": str(RETRY_AFTER_S)}
     return JSONResponse(_task(record).model_dump(mode="json"), status_code=202, headers=headers)
 
 

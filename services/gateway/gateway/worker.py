@@ -11,7 +11,7 @@ from gateway import metrics
 from gateway.attempts import Attempts
 from gateway.db import Database
 from gateway.hints import QUEUE, Hints, job_topic
-from gateway.jobs import leases
+from gateway.jobs import confidential, leases
 from gateway.jobs.states import Claimed
 from gateway.pipeline import Pipeline, Ports
 from gateway.room import Room
@@ -132,12 +132,16 @@ class Worker:
         self._suspects = missing
 
     async def _sweep(self) -> None:
-        """Take back the jobs of dead workers, and show how long the queue is."""
+        """Take back the jobs of dead workers, forget the secrets of jobs that ended, show how long the queue is."""
         # After an outage of the database every lease looks expired: first let the living renew theirs.
         if time.monotonic() - self._database_failed_at >= self._settings.lease_seconds:
             await self._reap()
         async with self._db.read() as db:
             depths = await leases.depth(db)
+            overdue = await confidential.overdue(db)
+        if overdue:
+            async with self._db.once() as db:
+                await confidential.sweep(db)
         for gauge in (metrics.QUEUED, metrics.RUNNING, metrics.OLDEST_SECONDS):
             gauge.clear()
         for depth in depths:

@@ -138,7 +138,8 @@ BAD_KEYS = [
     "local/..%2fx.jpg",
     "local/.signing-secret",
     ".signing-secret",
-    "local/x.html",
+    "local/x.svg",
+    "local/x.js",
     "local/x",
     "/etc/x.jpg",
     "local//x.jpg",
@@ -240,3 +241,34 @@ def test_a_folder_may_be_relative(elsewhere: Path) -> None:
 def test_any_other_address_is_refused_by_name(url: str) -> None:
     with pytest.raises(ValueError, match="BLOBS_URL must be"):
         folder_of(url)
+
+
+async def test_a_jobs_objects_go_together(blobs: FileBlobs) -> None:
+    keys = [new_key("local", "cap_1", fence, "image/png") for fence in (1, 2)]
+    other = new_key("local", "cap_2", 1, "image/png")
+    for one in (*keys, other):
+        await blobs.write(one, _chunks(b"x"))
+    for _ in range(2):
+        await blobs.remove_job("local", "cap_1")
+    assert [await blobs.size(one) for one in (*keys, other)] == [None, None, 1]
+
+
+@pytest.mark.parametrize(("tenant", "job"), [("..", "x"), ("local", ".."), ("local", ""), ("local", "a/b"), ("", "x")])
+async def test_no_id_removes_more_than_its_own_folder(blobs: FileBlobs, tenant: str, job: str) -> None:
+    kept = new_key("local", "cap_1", 1, "image/png")
+    await blobs.write(kept, _chunks(b"x"))
+    with pytest.raises(ServiceError) as caught:
+        await blobs.remove_job(tenant, job)
+    assert caught.value.code is ErrorCode.NOT_FOUND
+    assert await blobs.size(kept) == 1
+
+
+async def test_a_link_for_customers_names_no_host(blobs: FileBlobs, http: httpx2.AsyncClient) -> None:
+    page = new_key("local", "cap_1", 1, "text/html")
+    await blobs.write(page, _chunks(b"<script>"))
+    link = blobs.link(page, MINUTE)
+    assert link.startswith(f"/blobs/{page}?")
+    got = await http.get(link)
+    assert (got.content, got.headers["content-type"]) == (b"<script>", "text/html; charset=utf-8")
+    assert got.headers["content-disposition"].startswith("attachment")
+    assert got.headers["content-security-policy"].startswith("sandbox")

@@ -151,9 +151,25 @@ async def test_a_claim_is_one_scan_of_its_index(db: Database) -> None:
             await connection.execute(text("SET LOCAL enable_bitmapscan = off"))
         event.listen(connection.sync_connection, "before_cursor_execute", explain, retval=True)
         plan = str((await connection.execute(leases.due_jobs(5))).all())
-    assert "ix_jobs_queued" in plan
+    assert "ix_jobs_due" in plan
     assert "Sort" not in plan
     assert "TEMP B-TREE" not in plan
+
+
+async def test_a_long_queue_is_not_sorted_for_one_claim(migrated_postgres: str) -> None:
+    """With the planner as it is, and before it has any statistics: right after batches of thousands came in."""
+    db = Database(migrated_postgres)
+    async with db.begin() as connection:
+        columns = "id, tenant_id, kind, url, preset, priority, order_key, run_at, state, stage, created_at"
+        names = "'an_' || lpad(n::text, 32, '0'), 't', 'analysis', 'https://shop.test/' || n, 'rules'"
+        values = f"{names}, 1, n, now(), 'queued', 'render', now()"
+        await connection.execute(text(f"INSERT INTO jobs ({columns}) SELECT {values} FROM generate_series(1, 20000) n"))
+        statement = leases.due_jobs(1).compile(connection.engine, compile_kwargs={"literal_binds": True})
+        plan = "\n".join((await connection.exec_driver_sql(f"EXPLAIN {statement}")).scalars())
+        await connection.rollback()
+    await db.aclose()
+    assert "ix_jobs_due" in plan
+    assert "Sort" not in plan
 
 
 async def test_a_connection_that_died_while_idle_is_replaced_unseen(

@@ -13,7 +13,7 @@ from contracts.render import RenderResult
 from contracts.result import Analysis
 from gateway.db import Database
 from gateway.jobs import intake, leases, outcomes
-from gateway.jobs.states import Claimed, NewJob, Priority, Stage, State
+from gateway.jobs.states import Claimed, Kind, NewJob, Priority, Stage, State
 from gateway.tables import jobs, renders, results
 from gateway.times import now_plus
 from runtime.errors import ServiceError
@@ -249,9 +249,9 @@ async def test_cancel_ends_a_job_in_any_open_state(db: Database, state: State) -
     async with db.begin() as connection:
         if state is State.ANALYZING:
             await outcomes.save_render(connection, claimed[0], RENDER, {})
-        assert not await outcomes.cancel(connection, "other", job_id)
-        assert await outcomes.cancel(connection, "local", job_id)
-        assert not await outcomes.cancel(connection, "local", job_id)
+        assert not await outcomes.cancel(connection, Kind.ANALYSIS, "other", job_id)
+        assert await outcomes.cancel(connection, Kind.ANALYSIS, "local", job_id)
+        assert not await outcomes.cancel(connection, Kind.ANALYSIS, "local", job_id)
         for job in claimed:
             assert not await outcomes.finish(connection, job, result(job))
         assert await leases.heartbeat(connection, "w1", LEASE) == set()
@@ -268,7 +268,7 @@ async def test_cancel_leaves_a_finished_job_alone(db: Database, state: State) ->
             await outcomes.finish(connection, job, result(job))
         else:
             await outcomes.fail(connection, job, ERROR)
-        assert not await outcomes.cancel(connection, "local", job.id)
+        assert not await outcomes.cancel(connection, Kind.ANALYSIS, "local", job.id)
     assert (await row(db, job.id)).state == state
 
 
@@ -326,6 +326,41 @@ async def test_interactive_work_goes_before_batches(db: Database) -> None:
     batch = [await enqueue(db, "a", Priority.BATCH) for _ in range(3)]
     interactive = [await enqueue(db, "a") for _ in range(3)]
     assert [job.id for job in await claim(db, 6)] == interactive + batch
+
+
+async def capture(db: Database, tenant: str = "local", priority: Priority = Priority.INTERACTIVE) -> str:
+    job = NewJob(tenant, "https://shop.test/", kind=Kind.CAPTURE, priority=priority, options={"tier": "auto"})
+    async with db.begin() as connection:
+        return await intake.enqueue(connection, job)
+
+
+async def test_one_claim_takes_jobs_of_every_kind(db: Database) -> None:
+    ids = [await enqueue(db), await capture(db), await enqueue(db), await capture(db)]
+    claimed = await claim(db, 4)
+    assert {job.id for job in claimed} == set(ids)
+    assert [job.kind for job in claimed].count(Kind.CAPTURE) == 2
+    assert all((job.preset is None) == (job.kind is Kind.CAPTURE) == (job.options is not None) for job in claimed)
+
+
+async def test_interactive_work_of_any_kind_goes_before_batches_of_any_kind(db: Database) -> None:
+    batch = {await capture(db, priority=Priority.BATCH), await enqueue(db, priority=Priority.BATCH)}
+    interactive = {await enqueue(db), await capture(db)}
+    claimed = [job.id for job in await claim(db, 4)]
+    assert (set(claimed[:2]), set(claimed[2:])) == (interactive, batch)
+
+
+async def test_many_captures_of_a_tenant_keep_nobodys_analysis_waiting(db: Database) -> None:
+    for _ in range(50):
+        await capture(db, "big")
+    wanted = {await enqueue(db, "big"), await enqueue(db, "small"), await capture(db, "small")}
+    assert wanted <= {job.id for job in await claim(db, 8)}
+
+
+async def test_a_kind_of_a_newer_release_is_left_to_it(db: Database) -> None:
+    unknown, known = await capture(db), await capture(db)
+    async with db.begin() as connection:
+        await connection.execute(update(jobs).where(jobs.c.id == unknown).values(kind="crawl"))
+    assert [job.id for job in await claim(db, 5)] == [known]
 
 
 async def test_depth_counts_what_is_not_finished(db: Database) -> None:

@@ -16,7 +16,7 @@ from contracts.errors import ErrorCode
 from contracts.render import RenderResult
 from gateway.db import Database
 from gateway.jobs import intake, leases, outcomes
-from gateway.jobs.states import Claimed, NewJob, Stage, State
+from gateway.jobs.states import Claimed, Kind, NewJob, Stage, State
 from gateway.migrate import migrate
 from gateway.tables import jobs, results
 from runtime.errors import ServiceError
@@ -147,7 +147,7 @@ class Queue(RuleBasedStateMachine):
 
         async def go() -> list[bool]:
             async with self.world.db.begin() as db:
-                return [await outcomes.cancel(db, tenant, job_id) for tenant in ("a", "b")]
+                return [await outcomes.cancel(db, Kind.ANALYSIS, tenant, job_id) for tenant in ("a", "b")]
 
         row = self.world.rows[job_id]
         assert any(self.runner.run(go())) == (not row.state.final)

@@ -10,8 +10,7 @@ from contracts.result import Analysis
 from contracts.wire import PublicInput, Wire
 from gateway.analyses.store import Record
 from gateway.jobs.states import State
-
-MAX_WAIT_S = 120
+from gateway.patience import MAX_WAIT_S
 
 
 class AnalysisCreate(PublicInput):

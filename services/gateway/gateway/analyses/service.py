@@ -1,10 +1,7 @@
 """Asking for an analysis, waiting for it, ending it, showing it."""
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from opentelemetry import propagate
 
@@ -16,23 +13,13 @@ from gateway.analyses.store import Record
 from gateway.blobs.base import BlobStore
 from gateway.hints import QUEUE, job_topic
 from gateway.jobs import intake, outcomes
-from gateway.jobs.states import NewJob, State
+from gateway.jobs.states import Kind, NewJob, State
 from gateway.metrics import FINISHED
+from gateway.patience import RETRY_AFTER_S, Patience, until_final
 from gateway.report import page as report_page
 from gateway.wiring import Caller, Parts
 from runtime import netguard
 from runtime.errors import ServiceError
-
-_LOOK_AGAIN = timedelta(seconds=1)
-_STILL_WORKING_S = 2.0
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long a caller waits, and how to learn that it went away."""
-
-    wait: timedelta
-    gone: Callable[[], Awaitable[bool]]
 
 
 def missing() -> ServiceError:
@@ -54,17 +41,8 @@ async def create(parts: Parts, caller: Caller, url: str, preset: Preset) -> str:
 
 
 async def waited_for(parts: Parts, caller: Caller, analysis_id: str, patience: Patience) -> Record:
-    """Return an analysis once it is final, the time is over or the caller has gone. Raises NOT_FOUND.
-
-    No connection is held while waiting. The hint saves time; without one, the row is looked at each second.
-    """
-    until = time.monotonic() + patience.wait.total_seconds()
-    while (left := until - time.monotonic()) > 0:
-        async with parts.db.read() as db:
-            state = await store.state(db, caller.tenant_id, analysis_id)
-        if state is None or state.final or await patience.gone():
-            break
-        await parts.hints.wait(job_topic(analysis_id), min(_LOOK_AGAIN, timedelta(seconds=left)))
+    """Return an analysis once it is final, the time is over or the caller has gone. Raises NOT_FOUND."""
+    await until_final(parts, caller, Kind.ANALYSIS, analysis_id, patience)
     async with parts.db.read() as db:
         record = await store.get(db, caller.tenant_id, analysis_id)
     if record is None:
@@ -75,7 +53,7 @@ async def waited_for(parts: Parts, caller: Caller, analysis_id: str, patience: P
 async def cancel(parts: Parts, caller: Caller, analysis_id: str) -> Record:
     """End an analysis; doing it twice is no error. Raises NOT_FOUND, and CONFLICT where it is finished already."""
     async with parts.db.begin() as db:
-        ended = await outcomes.cancel(db, caller.tenant_id, analysis_id)
+        ended = await outcomes.cancel(db, Kind.ANALYSIS, caller.tenant_id, analysis_id)
         record = await store.get(db, caller.tenant_id, analysis_id)
     if record is None:
         raise missing()
@@ -94,7 +72,7 @@ async def report(parts: Parts, caller: Caller, analysis_id: str) -> str:
     if record is None:
         raise missing()
     if record.result is None:
-        retry = None if record.state.final else _STILL_WORKING_S
+        retry = None if record.state.final else RETRY_AFTER_S
         detail = f"The analysis has no report: its status is {record.state.value}."
         raise ServiceError(ErrorCode.CONFLICT, detail, retry_after_s=retry)
     pictures = await _pictures(parts.blobs, caller, record.id, record.result)

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.analyze import Preset
 from contracts.errors import ErrorCode
 from contracts.result import Analysis
+from gateway.jobs.records import owned
 from gateway.jobs.states import Kind, State
 from gateway.tables import jobs, results
 
@@ -48,10 +49,6 @@ _COLUMNS = (
 _CODES = {code.value: code for code in ErrorCode}
 
 
-def _owned(tenant_id: str) -> ColumnElement[bool]:
-    return (jobs.c.tenant_id == tenant_id) & (jobs.c.kind == Kind.ANALYSIS)
-
-
 def _record(row: Row[*tuple[Any, ...]], result: Analysis | None = None) -> Record:
     return Record(
         id=row.id,
@@ -71,23 +68,16 @@ def _record(row: Row[*tuple[Any, ...]], result: Analysis | None = None) -> Recor
 async def get(db: AsyncConnection, tenant_id: str, analysis_id: str) -> Record | None:
     """Return one analysis with its result."""
     source = jobs.outerjoin(results, results.c.job_id == jobs.c.id)
-    statement = select(*_COLUMNS, results.c.document).select_from(source).where(_owned(tenant_id))
+    statement = select(*_COLUMNS, results.c.document).select_from(source).where(owned(Kind.ANALYSIS, tenant_id))
     row = (await db.execute(statement.where(jobs.c.id == analysis_id))).first()
     if row is None:
         return None
     return _record(row, Analysis.model_validate(row.document) if row.document is not None else None)
 
 
-async def state(db: AsyncConnection, tenant_id: str, analysis_id: str) -> State | None:
-    """Return only where an analysis is: the cheap look of those who wait."""
-    statement = select(jobs.c.state).where(_owned(tenant_id), jobs.c.id == analysis_id)
-    found = (await db.execute(statement)).scalar_one_or_none()
-    return None if found is None else State(found)
-
-
 async def page(db: AsyncConnection, tenant_id: str, limit: int, before: str | None) -> list[Record]:
     """Return up to `limit` analyses older than `before`, newest first; ids sort by time."""
-    statement = select(*_COLUMNS).where(_owned(tenant_id)).order_by(jobs.c.id.desc()).limit(limit)
+    statement = select(*_COLUMNS).where(owned(Kind.ANALYSIS, tenant_id)).order_by(jobs.c.id.desc()).limit(limit)
     if before is not None:
         statement = statement.where(jobs.c.id < before)
     return [_record(row) for row in await db.execute(statement)]

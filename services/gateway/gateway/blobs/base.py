@@ -14,7 +14,12 @@ TYPES = {
     "png": "image/png",
     "webp": "image/webp",
     "json": "application/json",
+    "html": "text/html",
+    "md": "text/markdown",
+    "txt": "text/plain",
+    "pdf": "application/pdf",
 }
+_PART = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ENDINGS = {content_type: ending for ending, content_type in TYPES.items()}
 # No dot except before a known ending, so that no part of a key can mean a parent folder or a hidden file.
 _KEY = re.compile(rf"[A-Za-z0-9_-]{{1,64}}(/[A-Za-z0-9_-]{{1,64}}){{1,5}}\.({'|'.join(TYPES)})")
@@ -37,6 +42,13 @@ def type_of(key: str) -> str:
     return TYPES[key.rpartition(".")[2]]
 
 
+def folder_of_job(tenant_id: str, job_id: str) -> str:
+    """Return what all keys of a job begin with. Raises `ServiceError(NOT_FOUND)` for what is no id."""
+    if not _PART.fullmatch(tenant_id) or not _PART.fullmatch(job_id):
+        raise ServiceError(ErrorCode.NOT_FOUND, "There is no such object.", reason="malformed id")
+    return f"{tenant_id}/{job_id}/"
+
+
 class BlobStore(Protocol):
     """Objects that are written once. Raises `ServiceError(STORAGE_FAILED)` when the store fails."""
 
@@ -46,8 +58,14 @@ class BlobStore(Protocol):
     def download_slot(self, key: str, lifetime: timedelta) -> TransferSlot:
         """Sign a URL under which `key` may be read."""
 
+    def link(self, key: str, lifetime: timedelta) -> str:
+        """Sign a URL for customers: whole, or a path on this API where the store has no address of its own."""
+
     async def size(self, key: str) -> int | None:
         """Return an object's size in bytes, or None where there is none."""
 
     async def read(self, key: str) -> bytes:
         """Return an object. Raises `ServiceError(NOT_FOUND)`."""
+
+    async def remove_job(self, tenant_id: str, job_id: str) -> None:
+        """Remove every object of a job; doing it twice is no error."""

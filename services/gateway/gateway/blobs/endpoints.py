@@ -7,6 +7,7 @@ from fastapi.responses import FileResponse
 
 from contracts.errors import ErrorCode
 from gateway.blobs.base import checked_key, type_of
+from gateway.blobs.delivery import guards
 from gateway.blobs.files import MAX_BYTES, FileBlobs
 from runtime.errors import ServiceError
 
@@ -38,7 +39,7 @@ def router(blobs: FileBlobs) -> APIRouter:
         blobs.signer.check("GET", checked_key(key), type_of(key), expires, signature)
         if await blobs.size(key) is None:
             raise ServiceError(ErrorCode.NOT_FOUND, "There is no such object.")
-        headers = {"Cache-Control": "private, immutable, max-age=600", "X-Content-Type-Options": "nosniff"}
+        headers = guards(type_of(key), key.rpartition("/")[2])
         return FileResponse(blobs.path(key), media_type=type_of(key), headers=headers)
 
     return routes

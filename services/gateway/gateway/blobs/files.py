@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from contracts.errors import ErrorCode
 from contracts.render import TransferSlot
-from gateway.blobs.base import checked_key, type_of
+from gateway.blobs.base import checked_key, folder_of_job, type_of
 from gateway.blobs.signing import Method, Signer, folder_secret
 from runtime.errors import ServiceError
 
@@ -39,9 +40,16 @@ class FileBlobs:
         """Sign a URL under which `key` may be read."""
         return TransferSlot(url=self._url("GET", key, lifetime), method="GET")
 
+    def link(self, key: str, lifetime: timedelta) -> str:
+        """Sign a path on this API under which `key` may be read: `base_url` is for our own services."""
+        return self._path("GET", key, lifetime)
+
     def _url(self, method: Method, key: str, lifetime: timedelta) -> str:
+        return self.base_url.rstrip("/") + self._path(method, key, lifetime)
+
+    def _path(self, method: Method, key: str, lifetime: timedelta) -> str:
         query = self.signer.query(method, checked_key(key), type_of(key), lifetime.total_seconds())
-        return f"{self.base_url.rstrip('/')}/blobs/{key}?{query}"
+        return f"/blobs/{key}?{query}"
 
     def path(self, key: str) -> Path:
         """Return the file that holds `key`. Raises `ServiceError(NOT_FOUND)` for a malformed key."""
@@ -60,6 +68,16 @@ class FileBlobs:
             return await asyncio.to_thread(self.path(key).read_bytes)
         except FileNotFoundError as error:
             raise ServiceError(ErrorCode.NOT_FOUND, "There is no such object.", reason=key) from error
+
+    async def remove_job(self, tenant_id: str, job_id: str) -> None:
+        """Remove every object of a job; doing it twice is no error. Raises `ServiceError(STORAGE_FAILED)`."""
+        try:
+            await asyncio.to_thread(shutil.rmtree, self.root / folder_of_job(tenant_id, job_id))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            detail = "The objects could not be removed."
+            raise ServiceError(ErrorCode.STORAGE_FAILED, detail, reason=repr(error)) from error
 
     async def write(self, key: str, chunks: AsyncIterator[bytes]) -> int:
         """Store an object whole or not at all, once; return its bytes.

@@ -5,7 +5,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Row, Select, case, func, literal_column, null, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    case,
+    false,
+    func,
+    literal_column,
+    null,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.analyze import Preset
@@ -18,14 +31,18 @@ from runtime.errors import ServiceError
 _REAP_LIMIT = 100
 _ONE: ColumnElement[int] = literal_column("1", Integer)
 _NOTHING: ColumnElement[int] = literal_column("0", Integer)
+# A kind that only a newer release knows is left to it. As a CASE, because planners know no index for one and take it
+# to hold often: a plain IN leads them to the older index, which has the kind first, and then to sort the whole queue
+# (20,000 rows: 7 ms and not 0.03).
+_KNOWN: ColumnElement[bool] = case((jobs.c.kind.in_(list(Kind)), true()), else_=false())
 _CRASHED = "Every worker that took this job died with it."
 
 
 def due_jobs(limit: int) -> Select[*tuple[Any, ...]]:
-    """Select the first jobs that are due, past those that another claim has just locked: one index scan."""
+    """Select the first jobs that are due, of any kind, past those that another claim has just locked: one scan."""
     return (
         select(jobs.c.id)
-        .where(jobs.c.kind == Kind.ANALYSIS, IS_QUEUED, jobs.c.run_at <= now_plus())
+        .where(_KNOWN, IS_QUEUED, jobs.c.run_at <= now_plus())
         .order_by(jobs.c.priority, jobs.c.order_key, jobs.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -53,12 +70,14 @@ def _claimed(row: Row[Any]) -> Claimed:
         id=row.id,
         tenant_id=row.tenant_id,
         url=row.url,
-        preset=Preset(row.preset),
+        preset=Preset(row.preset) if row.preset else None,
         stage=Stage(row.stage),
         attempt=row.attempt,
         fence=row.fence,
         trace=row.trace,
         age=row.claimed_at - row.created_at,
+        kind=Kind(row.kind),
+        options=row.options,
     )
 
 

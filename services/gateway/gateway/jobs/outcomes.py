@@ -5,9 +5,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import ErrorCode
 from contracts.render import RenderResult
-from contracts.result import Analysis
+from contracts.wire import Wire
+from gateway.jobs import confidential, records
 from gateway.jobs.leases import mine
-from gateway.jobs.states import Claimed, Stage, State
+from gateway.jobs.states import Claimed, Kind, Stage, State
 from gateway.tables import jobs, renders, results
 from gateway.times import now_plus
 from runtime.errors import ServiceError
@@ -43,14 +44,23 @@ async def load_render(db: AsyncConnection, job: Claimed) -> tuple[RenderResult, 
     return RenderResult.model_validate(row.document), row.blob_keys
 
 
-async def finish(db: AsyncConnection, job: Claimed, analysis: Analysis) -> bool:
-    """Write the result and the final state together. False: the job is no longer ours, and nothing was written."""
+async def finish(db: AsyncConnection, job: Claimed, result: Wire, keys: dict[str, str] | None = None) -> bool:
+    """Write the result and the final state together. False: the job is no longer ours, and nothing was written.
+
+    `keys`: the blob keys of artifacts that belong to the result itself.
+    """
     done = update(jobs).where(mine(job)).values(state=State.SUCCEEDED, error_code=null(), **_DONE)
     if not (await db.execute(done)).rowcount:
         return await _ended_by_us(db, job, State.SUCCEEDED)
-    document = analysis.model_dump(mode="json")
-    row = {"job_id": job.id, "tenant_id": job.tenant_id, "document": document, "saved_at": now_plus()}
+    row = {
+        "job_id": job.id,
+        "tenant_id": job.tenant_id,
+        "document": result.model_dump(mode="json"),
+        "blob_keys": null() if keys is None else keys,
+        "saved_at": now_plus(),
+    }
     await db.execute(insert(results).values(row))
+    await confidential.drop(db, job.tenant_id, job.id)
     return True
 
 
@@ -58,6 +68,7 @@ async def fail(db: AsyncConnection, job: Claimed, error: ServiceError) -> bool:
     """End a job for good; it stays visible, and `requeue` revives it. False: it was no longer ours."""
     values = {"state": State.FAILED, "error_code": error.code, "error_detail": error.detail, **_DONE}
     if (await db.execute(update(jobs).where(mine(job)).values(values))).rowcount:
+        await confidential.drop(db, job.tenant_id, job.id)
         return True
     return await _ended_by_us(db, job, State.FAILED)
 
@@ -68,17 +79,26 @@ async def _ended_by_us(db: AsyncConnection, job: Claimed, state: State) -> bool:
     return (await db.execute(statement)).first() is not None
 
 
-async def cancel(db: AsyncConnection, tenant_id: str, job_id: str) -> bool:
+async def cancel(db: AsyncConnection, kind: Kind, tenant_id: str, job_id: str) -> bool:
     """End a job that is not finished; a worker that holds it finds its lease gone. False: there was none to end."""
     open_states = [state for state in State if not state.final]
-    statement = update(jobs).where(jobs.c.id == job_id, jobs.c.tenant_id == tenant_id, jobs.c.state.in_(open_states))
-    text = "The analysis was cancelled on request."
+    statement = update(jobs).where(records.owned(kind, tenant_id), jobs.c.id == job_id, jobs.c.state.in_(open_states))
+    text = f"The {kind.value} was cancelled on request."
     values = {"state": State.CANCELLED, "error_code": ErrorCode.CANCELLED, "error_detail": text, **_DONE}
-    return bool((await db.execute(statement.values(values))).rowcount)
+    if not (await db.execute(statement.values(values))).rowcount:
+        return False
+    await confidential.drop(db, tenant_id, job_id)
+    return True
 
 
 async def requeue(db: AsyncConnection, tenant_id: str, job_id: str) -> bool:
-    """Give a failed job all its attempts again; stages that were finished stay so. False: it is not failed."""
+    """Give a failed job all its attempts again; stages that were finished stay so.
+
+    False: it is not failed, or it needs what was dropped at its end (`withheld`), so that only its owner can ask anew.
+    """
+    options = await db.execute(select(jobs.c.options).where(jobs.c.id == job_id, jobs.c.tenant_id == tenant_id))
+    if (options.scalar_one_or_none() or {}).get("withheld"):
+        return False
     statement = update(jobs).where(jobs.c.id == job_id, jobs.c.tenant_id == tenant_id, jobs.c.state == State.FAILED)
     values = {
         "state": State.QUEUED,

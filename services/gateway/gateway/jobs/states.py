@@ -1,10 +1,15 @@
 """The words of the queue, and what a worker is handed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import IntEnum, StrEnum
+from typing import TypeAlias
 
 from contracts.analyze import Preset
+from contracts.fetch import Tier
+
+Document: TypeAlias = dict[str, object]
+"""JSON as a column holds it."""
 
 
 class State(StrEnum):
@@ -34,6 +39,12 @@ class Kind(StrEnum):
     """What a job is for."""
 
     ANALYSIS = "analysis"
+    CAPTURE = "capture"
+
+    @property
+    def id_prefix(self) -> str:
+        """How the ids of this kind begin."""
+        return {Kind.ANALYSIS: "an", Kind.CAPTURE: "cap"}[self]
 
 
 class Priority(IntEnum):
@@ -45,14 +56,19 @@ class Priority(IntEnum):
 
 @dataclass(frozen=True)
 class NewJob:
-    """What is asked. `trace` is the W3C traceparent of the request that asked."""
+    """What is asked. `trace` is the W3C traceparent of the request that asked.
+
+    Analyses have a `preset`; captures have `options` and, in `secrets`, what must not outlive the job.
+    """
 
     tenant_id: str
     url: str
-    preset: Preset
+    preset: Preset | None = None
     kind: Kind = Kind.ANALYSIS
     priority: Priority = Priority.INTERACTIVE
     trace: str = ""
+    options: Document | None = None
+    secrets: Document | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -62,17 +78,24 @@ class Claimed:
     id: str
     tenant_id: str
     url: str
-    preset: Preset
+    preset: Preset | None
     stage: Stage
     attempt: int
     fence: int
     trace: str
     age: timedelta
+    kind: Kind = Kind.ANALYSIS
+    options: Document | None = None
 
     @property
     def key(self) -> tuple[str, int]:
         """This claim of this job."""
         return self.id, self.fence
+
+    @property
+    def needs_browser(self) -> bool:
+        """Whether a browser is needed now, or may be: only the static tier never takes one."""
+        return self.stage is Stage.RENDER and (self.options or {}).get("tier") != Tier.STATIC
 
 
 class LeaseLostError(Exception):

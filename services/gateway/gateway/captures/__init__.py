@@ -1,0 +1,1 @@
+"""Captures: a page as pictures and documents, without a judgement."""

@@ -1,0 +1,228 @@
+"""The public routes of captures."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
+
+from contracts.errors import ErrorCode
+from contracts.fetch import FetchRequest
+from gateway.captures import answers, examples, negotiation, service, store
+from gateway.captures.negotiation import Choice
+from gateway.captures.schemas import CAPTURES, CaptureCreate, CapturePage, CaptureRead, path_of, read, summary
+from gateway.captures.store import Whole
+from gateway.cursors import opened, sealed
+from gateway.jobs.states import Kind
+from gateway.patience import RETRY_AFTER_S, Patience, Prefer, Wait, asked_for, preferred
+from gateway.refusals import refusals
+from gateway.wiring import Caller, Parts, Reading, TheCaller, TheParts
+from runtime import problems
+from runtime.errors import ServiceError
+
+router = APIRouter(prefix=CAPTURES, tags=["captures"])
+
+BARE_WAIT_S = 60
+"""How long a caller that wants the bytes waits when it does not say."""
+
+CaptureId = Annotated[str, Path(description="the id that was given at creation", examples=["cap_0193…"], max_length=64)]
+ArtifactName = Annotated[
+    str, Path(description="as in the result's `artifacts`", examples=["screenshot"], pattern=r"^[a-z0-9_.]{1,100}$")
+]
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_TEXT = {"schema": {"type": "string"}}
+_BYTES: dict[str, Any] = {  # OpenAPI
+    **dict.fromkeys(("image/jpeg", "image/png", "image/webp", "application/pdf"), _BINARY),
+    **dict.fromkeys(("text/html", "text/markdown", "text/plain"), _TEXT),
+}
+
+
+def _answer(example: dict[str, Any], description: str, **more: object) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"example": example}, **more}}
+
+
+_CREATED: dict[int | str, dict[str, Any]] = {
+    200: _answer(examples.DONE, "Finished in time; with `Accept` of the one output's type, its bytes", **_BYTES),
+    202: {
+        "model": CaptureRead,
+        **_answer(examples.QUEUED, "Accepted, not finished yet: see `Location`, `Retry-After`"),
+    },
+    **refusals(
+        ErrorCode.INVALID_REQUEST,
+        ErrorCode.URL_INVALID,
+        ErrorCode.URL_FORBIDDEN,
+        ErrorCode.NOT_ACCEPTABLE,
+        ErrorCode.DEADLINE_EXCEEDED,
+    ),
+}
+
+
+@router.post("", summary="Capture a page", response_model=CaptureRead, responses=_CREATED)
+async def create(
+    request: Request,
+    parts: TheParts,
+    caller: TheCaller,
+    body: Annotated[CaptureCreate, Body(openapi_examples=examples.CREATE)],
+    prefer: Prefer = "",
+) -> Response:
+    """Open a page and take pictures and documents of it, all from one load.
+
+    As JSON: 200 when it finished within `wait`, with `status` succeeded or failed; otherwise 202 with `Location`.
+
+    As bytes, for one output whose type `Accept` names (`image/*`, `text/markdown`, …): 200 with the bytes, or the
+    problem that the page met. Without a `wait` it is waited for 60 seconds, and then answered 504 with `Location`: the
+    capture goes on, and is found there. With a `wait` of your own that answer is 202, as for JSON.
+    """
+    choice = negotiation.choose(negotiation.read(_accept(request)), body.outputs, body.tier)
+    seconds = asked_for(body.wait, prefer)
+    wait = timedelta(seconds=(BARE_WAIT_S if choice.bare else 0) if seconds is None else seconds)
+    capture_id = await service.create(parts, caller, _request(body, choice))
+    patience = Patience(wait, request.is_disconnected)
+    record = await service.waited_for(parts, caller, capture_id, patience)
+    if choice.bare and not record.state.final and await request.is_disconnected():
+        await _leave(parts, caller, record)
+    if choice.bare and record.state.final:
+        answer = await _bytes(request, parts, record)
+    elif choice.bare and seconds is None:
+        answer = _late(request)
+    else:
+        answer = _document(parts, record)
+    answer.headers["Location"] = path_of(capture_id)
+    answer.headers["Vary"] = "Accept"
+    if preferred(prefer) is not None:
+        answer.headers["Preference-Applied"] = f"wait={seconds}"
+    return answer
+
+
+def _accept(request: Request) -> str:
+    return ",".join(request.headers.getlist("accept"))
+
+
+def _request(body: CaptureCreate, choice: Choice) -> FetchRequest:
+    return FetchRequest(
+        url=body.url,
+        outputs=choice.outputs,
+        tier=body.tier,
+        max_tier=body.max_tier,
+        max_cost_usd=body.max_cost_usd,
+        visit=body.visit,
+        prepare=body.prepare,
+        fail_if=body.fail_if,
+        settle=body.settle,
+        politeness=body.politeness,
+    )
+
+
+def _document(parts: Parts, record: Whole) -> Response:
+    document = read(record, parts.blobs, timedelta(seconds=parts.settings.capture_link_seconds))
+    headers = {} if record.state.final else {"Retry-After": str(RETRY_AFTER_S)}
+    status = 200 if record.state.final else 202
+    return Response(document.model_dump_json(), status, headers, media_type="application/json")
+
+
+async def _bytes(request: Request, parts: Parts, record: Whole) -> Response:
+    """Answer with the only artifact, or with what kept it from being made."""
+    if record.result is None:
+        return problems.problem(request, service.failure(record))
+    if not record.result.artifacts:
+        lack = ", ".join(record.result.warnings)
+        error = ServiceError(ErrorCode.DEADLINE_EXCEEDED, f"The page did not give it within the time budget ({lack}).")
+        return problems.problem(request, error)
+    (name,) = record.result.artifacts
+    answer = answers.whole(await service.content(parts, record, name))
+    answer.headers.update(answers.told(record.result))
+    return answer
+
+
+async def _leave(parts: Parts, caller: Caller, record: Whole) -> None:
+    """End what nobody will fetch: a caller that went away while it waited for bytes never learnt the id."""
+    try:
+        await service.cancel(parts, caller, record.id)
+    except ServiceError as error:
+        if error.code is not ErrorCode.CONFLICT:
+            raise
+
+
+def _late(request: Request) -> Response:
+    detail = f"It takes longer than {BARE_WAIT_S} s and goes on: look at Location, or send Prefer: wait=N."
+    return problems.problem(request, ServiceError(ErrorCode.DEADLINE_EXCEEDED, detail, retry_after_s=RETRY_AFTER_S))
+
+
+@router.get(
+    "",
+    summary="List captures, newest first",
+    responses={200: _answer(examples.PAGE, "A page of captures"), **refusals(ErrorCode.INVALID_REQUEST)},
+)
+async def index(
+    db: Reading,
+    caller: TheCaller,
+    limit: Annotated[int, Query(ge=1, le=100, description="captures on a page")] = 20,
+    cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before")] = None,
+) -> CapturePage:
+    """List captures without their results. Pages stay stable while new captures arrive."""
+    before = None if cursor is None else opened(cursor, Kind.CAPTURE)
+    records = await store.page(db, caller.tenant_id, limit + 1, before)
+    shown = records[:limit]
+    more = len(records) > limit
+    return CapturePage(data=[summary(record) for record in shown], next_cursor=sealed(shown[-1].id) if more else None)
+
+
+@router.get(
+    "/{capture_id}",
+    summary="Read a capture",
+    response_model=CaptureRead,
+    responses={200: _answer(examples.DONE, "The capture"), **refusals(ErrorCode.NOT_FOUND)},
+)
+async def show(request: Request, parts: TheParts, caller: TheCaller, capture_id: CaptureId, wait: Wait = 0) -> Response:
+    """Read a capture with its result, when it has one; with `wait`, answer as soon as it is finished."""
+    patience = Patience(timedelta(seconds=wait), request.is_disconnected)
+    answer = _document(parts, await service.waited_for(parts, caller, capture_id, patience))
+    answer.status_code = 200
+    return answer
+
+
+@router.post(
+    "/{capture_id}/cancel",
+    summary="Cancel a capture",
+    response_model=CaptureRead,
+    responses={
+        200: _answer(examples.CANCELLED, "The capture, cancelled"),
+        **refusals(ErrorCode.NOT_FOUND, ErrorCode.CONFLICT),
+    },
+)
+async def cancel(parts: TheParts, caller: TheCaller, capture_id: CaptureId) -> Response:
+    """End a capture that is not finished: what is in progress is aborted. Repeating it changes nothing."""
+    return _document(parts, await service.cancel(parts, caller, capture_id))
+
+
+@router.delete(
+    "/{capture_id}",
+    summary="Delete a capture and its artifacts",
+    status_code=204,
+    responses={204: {"description": "Gone"}, **refusals(ErrorCode.NOT_FOUND, ErrorCode.CONFLICT)},
+)
+async def delete(parts: TheParts, caller: TheCaller, capture_id: CaptureId) -> None:
+    """Remove a finished capture and every byte that was stored for it; signed links to them end with it."""
+    await service.remove(parts, caller, capture_id)
+
+
+@router.get(
+    "/{capture_id}/artifacts/{name}",
+    summary="An artifact's bytes",
+    response_class=Response,
+    responses={
+        200: {"description": "The bytes; HTML and PDF are offered for saving and never run", "content": _BYTES},
+        304: {"description": "The caller has these bytes already (`If-None-Match`)"},
+        **refusals(ErrorCode.NOT_FOUND, ErrorCode.CONFLICT, ErrorCode.TARGET_STATUS),
+    },
+)
+async def artifact(
+    parts: TheParts,
+    caller: TheCaller,
+    capture_id: CaptureId,
+    name: ArtifactName,
+    if_none_match: Annotated[str, Header(max_length=1_000)] = "",
+) -> Response:
+    """Fetch one artifact of a finished capture; for one that failed, the answer is the problem that ended it."""
+    record = await service.found(parts, caller, capture_id)
+    content = await service.content(parts, record, name)
+    return answers.unchanged(content, if_none_match) or answers.whole(content)

@@ -1,0 +1,117 @@
+"""Asking for a capture, waiting for it, ending it, handing it out, removing it."""
+
+from dataclasses import dataclass
+
+import structlog
+from opentelemetry import propagate
+
+from contracts.errors import ErrorCode
+from contracts.fetch import FetchRequest
+from contracts.render import Artifact
+from gateway.captures import limits, store
+from gateway.captures.store import Whole
+from gateway.hints import QUEUE, job_topic
+from gateway.jobs import intake, outcomes
+from gateway.jobs.states import Kind, NewJob, State
+from gateway.metrics import FINISHED
+from gateway.orders import stored_form
+from gateway.patience import RETRY_AFTER_S, Patience, until_final
+from gateway.wiring import Caller, Parts
+from runtime import netguard
+from runtime.errors import ServiceError
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Content:
+    """An artifact with its bytes."""
+
+    artifact: Artifact
+    data: bytes
+
+
+def missing() -> ServiceError:
+    """Say that there is no such capture; another tenant's is none."""
+    return ServiceError(ErrorCode.NOT_FOUND, "There is no capture with this id.")
+
+
+async def create(parts: Parts, caller: Caller, request: FetchRequest) -> str:
+    """Accept a capture and return its id. Raises `ServiceError` for what may not be opened, or not in this way."""
+    target = netguard.parse(request.url)
+    parts.policy.check_target(target)
+    limits.check(request, parts.settings)
+    if request.max_cost_usd is None:
+        request = request.model_copy(update={"max_cost_usd": parts.settings.capture_max_cost_usd})
+    options, secrets = stored_form(request)
+    carrier: dict[str, str] = {}
+    propagate.inject(carrier)
+    trace = carrier.get("traceparent", "")
+    job = NewJob(caller.tenant_id, target.url, kind=Kind.CAPTURE, trace=trace, options=options, secrets=secrets)
+    async with parts.db.begin() as db:
+        capture_id = await intake.enqueue(db, job)
+    if request.prepare.wait_for.function:
+        log.warning("capture_script_taken", job_id=capture_id)
+    await parts.hints.notify(QUEUE)
+    return capture_id
+
+
+async def waited_for(parts: Parts, caller: Caller, capture_id: str, patience: Patience) -> Whole:
+    """Return a capture once it is final, the time is over or the caller has gone. Raises NOT_FOUND."""
+    await until_final(parts, caller, Kind.CAPTURE, capture_id, patience)
+    return await found(parts, caller, capture_id)
+
+
+async def found(parts: Parts, caller: Caller, capture_id: str) -> Whole:
+    """Return a capture as it is. Raises NOT_FOUND."""
+    async with parts.db.read() as db:
+        record = await store.get(db, caller.tenant_id, capture_id)
+    if record is None:
+        raise missing()
+    return record
+
+
+async def cancel(parts: Parts, caller: Caller, capture_id: str) -> Whole:
+    """End a capture; doing it twice is no error. Raises NOT_FOUND, and CONFLICT where it is finished already."""
+    async with parts.db.begin() as db:
+        ended = await outcomes.cancel(db, Kind.CAPTURE, caller.tenant_id, capture_id)
+        record = await store.get(db, caller.tenant_id, capture_id)
+    if record is None:
+        raise missing()
+    if record.state is not State.CANCELLED:
+        raise ServiceError(ErrorCode.CONFLICT, f"The capture has already {record.state.value}.")
+    if ended:
+        FINISHED.labels(State.CANCELLED.value, ErrorCode.CANCELLED.value).inc()
+        await parts.hints.notify(job_topic(capture_id))
+    return record
+
+
+async def remove(parts: Parts, caller: Caller, capture_id: str) -> None:
+    """Remove a capture with its artifacts. Raises NOT_FOUND, and CONFLICT while it is not finished."""
+    record = await found(parts, caller, capture_id)
+    if not record.state.final:
+        detail = f"The capture is {record.state.value}. Cancel it first."
+        raise ServiceError(ErrorCode.CONFLICT, detail, retry_after_s=RETRY_AFTER_S)
+    # The objects first: when this is interrupted, the row is still there to try again with.
+    await parts.blobs.remove_job(caller.tenant_id, capture_id)
+    async with parts.db.begin() as db:
+        removed = await store.remove(db, caller.tenant_id, capture_id)
+    if not removed:
+        raise missing()
+
+
+async def content(parts: Parts, record: Whole, name: str) -> Content:
+    """Return one artifact. Raises the capture's own error where it failed, CONFLICT while it has no result."""
+    if record.state in {State.FAILED, State.CANCELLED}:
+        raise failure(record)
+    if record.result is None:
+        detail = f"The capture has no artifacts yet: its status is {record.state.value}."
+        raise ServiceError(ErrorCode.CONFLICT, detail, retry_after_s=RETRY_AFTER_S)
+    if name not in record.result.artifacts or name not in record.keys:
+        raise ServiceError(ErrorCode.NOT_FOUND, "The capture has no artifact of this name.")
+    return Content(record.result.artifacts[name], await parts.blobs.read(record.keys[name]))
+
+
+def failure(record: Whole) -> ServiceError:
+    """Return what ended a capture as the error that it was."""
+    return ServiceError(record.error_code or ErrorCode.INTERNAL, record.error_detail or "")

@@ -1,0 +1,16 @@
+"""The problem answers of an operation, as OpenAPI describes them."""
+
+from typing import Any
+
+from contracts.errors import ErrorCode
+
+
+def refusals(*codes: ErrorCode) -> dict[int | str, dict[str, Any]]:
+    """Describe the problem answers of an operation for OpenAPI."""
+    by_status: dict[int | str, dict[str, Any]] = {}
+    for code in (*codes, ErrorCode.UNAVAILABLE):
+        text = by_status.get(code.status, {}).get("description", "")
+        line = f"`{code.value}`: {code.headline}."
+        content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        by_status[code.status] = {"description": f"{text} {line}".strip(), "content": content}
+    return by_status

@@ -1,0 +1,61 @@
+"""The lines of docs/api.md, run by curl against a gateway as they stand."""
+
+import asyncio
+import json
+import re
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from tests.fixtures.fleet import JPEG
+from tests.fixtures.gateway import Platform
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl"),
+    pytest.mark.parametrize("database_url", ["sqlite"], indirect=True),
+]
+
+PAGE = Path(__file__).parents[3] / "docs" / "api.md"
+BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.fixture
+async def origin(working: Platform) -> AsyncIterator[str]:
+    server = uvicorn.Server(uvicorn.Config(working.app, log_config=None, lifespan="off"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        task = asyncio.create_task(server.serve([listener]))
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        await task
+
+
+async def shell(script: str, origin: str, folder: Path, **variables: str) -> bytes:
+    local = script.replace("http://127.0.0.1:8000", origin)
+    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "NO_PROXY": "*", **variables}
+    process = await asyncio.create_subprocess_exec(
+        "sh", "-ec", local, cwd=folder, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, err = await process.communicate()
+    assert process.returncode == 0, (script, out, err)
+    return out
+
+
+async def test_every_line_works(origin: str, working: Platform, tmp_path: Path) -> None:
+    assert len(BLOCKS) == 7
+    assert all(line.startswith(("curl", " ", "}", "  ")) for block in BLOCKS for line in block.splitlines())
+    answers = [await shell(block, origin, tmp_path) for block in BLOCKS[:-1]]
+    assert (tmp_path / "page.png").read_bytes() == JPEG, "the made-up picture"
+    assert answers[1].startswith(b"# Shop")
+    several, visited, static, listed = (json.loads(answer) for answer in answers[2:])
+    assert [one["status"] for one in (several, visited, static)] == ["succeeded"] * 3
+    assert {"phone", "tiles.1", "pdf", "html", "markdown"} <= set(several["result"]["artifacts"])
+    assert visited["asked"]["withheld"] == ["auth", "cookies", "headers"]
+    assert len(listed["data"]) == 5
+    await shell(BLOCKS[-1], origin, tmp_path, ID=visited["id"])
+    assert (tmp_path / "screenshot.jpg").read_bytes() == JPEG
+    assert (await working.http.get(f"/v1/captures/{visited['id']}")).status_code == 404
