@@ -6,25 +6,34 @@ import signal
 import sys
 import tempfile
 import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import structlog
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 
 from contracts.analyze import Preset
 from contracts.errors import Fault
+from contracts.fetch import Tier
+from contracts.outputs import ScreenshotOutput
+from contracts.visit import Prepare, Visit, WaitFor
+from gateway.captures.schemas import CaptureCreate
 from runtime import logging, netguard, serving, telemetry
 from runtime.errors import ServiceError
 from runtime.netguard import AddressPolicy
-from standalone import one_page, platform, report_files, terminal
+from standalone import one_capture, one_page, platform, report_files, terminal
+from standalone.one_capture import Form
 from standalone.settings import StandaloneSettings
 
 RELEASE = "0.1.0"
 _DRAIN = timedelta(seconds=20)
 _USAGE = 2
+_FIRST_ERROR_STATUS = 400
 
 log = structlog.get_logger(__name__)
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Conversion reports of web pages.")
@@ -48,6 +57,13 @@ def _end(line: str, status: int) -> NoReturn:
     sys.exit(status)
 
 
+def _prepared(*, verbose: bool) -> StandaloneSettings:
+    settings = StandaloneSettings()
+    logging.configure("cro", settings.log_level if verbose else "WARNING")
+    telemetry.configure("cro", RELEASE)
+    return settings
+
+
 @app.command()
 def analyze(
     url: Annotated[str, typer.Argument(help="The page, as a visitor would open it: https://…")],
@@ -64,9 +80,7 @@ def analyze(
 
     Ends with 0 when there is a report, 2 when the address is wrong or the site does not deliver a page, 1 otherwise.
     """
-    settings = StandaloneSettings()
-    logging.configure("cro", settings.log_level if verbose else "WARNING")
-    telemetry.configure("cro", RELEASE)
+    settings = _prepared(verbose=verbose)
     if not url.strip():
         _end("no address given: make run URL=https://example.com/", _USAGE)
     AddressPolicy.from_setting(settings.egress_allow_private).check_target(netguard.parse(url))
@@ -92,6 +106,95 @@ def analyze(
         )
     if open_report:
         webbrowser.open(page.absolute().as_uri())
+
+
+@app.command()
+def capture(  # noqa: PLR0913  # a command's options are its arguments
+    url: Annotated[str, typer.Argument(help="The page, as a visitor would open it: https://…")],
+    out: Annotated[str, typer.Option("--out", "-o", help="Write it here; - for standard output.")],
+    form: Annotated[
+        Form | None, typer.Option("--format", help="What to take. Default: by the ending of --out, else jpeg.")
+    ] = None,
+    *,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Short for --format markdown.")] = False,
+    full_page: Annotated[bool, typer.Option("--full-page", help="The whole page, not its first screen.")] = False,
+    selector: Annotated[str, typer.Option(help="Only this element: a CSS selector.")] = "",
+    width: Annotated[int, typer.Option(help="Of the window, in CSS pixels.")] = 1440,
+    height: Annotated[int, typer.Option(help="Of the window, in CSS pixels.")] = 900,
+    scale: Annotated[float, typer.Option(help="Device pixels for one CSS pixel.")] = 1.0,
+    mobile: Annotated[bool, typer.Option("--mobile", help="As a phone: touch, mobile user agent.")] = False,
+    device: Annotated[str, typer.Option(help="A device preset; replaces width, height, scale and --mobile.")] = "",
+    quality: Annotated[int, typer.Option(help="Of jpeg and webp, 1 to 100.")] = 80,
+    dark: Annotated[bool, typer.Option("--dark", help="As a visitor who prefers dark pages.")] = False,
+    banners: Annotated[bool, typer.Option(help="With consent banners and overlays, or without.")] = True,
+    hide: Annotated[list[str] | None, typer.Option(help="CSS selector to hide; may be repeated.")] = None,
+    wait_for: Annotated[str, typer.Option(help="CSS selector that must be visible first.")] = "",
+    delay: Annotated[int, typer.Option(help="Milliseconds to wait after all else.")] = 0,
+    tier: Annotated[
+        Tier, typer.Option(help="How the page is had; auto: the cheapest that gives it whole.")
+    ] = Tier.AUTO,
+    any_status: Annotated[bool, typer.Option("--any-status", help="Take the site's error pages, too.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the log.")] = False,
+) -> None:
+    """Take a picture of one page, or its text: no server, no key. Ends with the same statuses as `cro analyze`."""
+    settings = _prepared(verbose=verbose)
+    form = Form.MARKDOWN if markdown else form or one_capture.form_of(out)
+    if (full_page or selector) and (form not in one_capture.PICTURES or (full_page and selector)):
+        _end("--full-page and --selector go with pictures, and one of them is enough", _USAGE)
+    viewport = {"width": width, "height": height, "device_scale_factor": scale, "mobile": mobile}
+    shot = {"viewport": viewport, "device": device, "quality": quality, "selector": selector}
+    with _named_options():
+        picture = ScreenshotOutput.model_validate({**shot, "area": "element" if selector else "first_screen"})
+        visit = Visit(color_scheme="dark" if dark else None)
+        prepare = Prepare(hide=hide or [], wait_for=WaitFor(selector=wait_for, delay_ms=delay))
+        wanted = one_capture.output(form, picture, full_page=full_page, banners=banners)
+        order = one_capture.order(url.strip(), wanted, tier, visit, prepare)
+    taken = _taken(order, out, settings)
+    if taken.result.http_status >= _FIRST_ERROR_STATUS and not any_status:
+        _end(f"the site answered with HTTP status {taken.result.http_status}; --any-status takes that page", _USAGE)
+    _hand_out(taken, out)
+
+
+def _taken(order: CaptureCreate, out: str, settings: StandaloneSettings) -> one_capture.Taken:
+    AddressPolicy.from_setting(settings.egress_allow_private).check_target(netguard.parse(order.url))
+    if out != "-":
+        _check_writable("--out", Path(out))
+    try:
+        return asyncio.run(_capture(order, settings))
+    except KeyboardInterrupt:
+        _end("stopped", 130)
+
+
+@contextmanager
+def _named_options() -> Iterator[None]:
+    """End with one line when an option has a value that cannot be."""
+    try:
+        yield
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        _end(f"{'.'.join(str(part) for part in first['loc']) or 'options'}: {first['msg']}", _USAGE)
+
+
+def _hand_out(taken: one_capture.Taken, out: str) -> None:
+    result = taken.result
+    if result.partial:
+        sys.stderr.write(f"cro: partial: {', '.join(result.warnings)}\n")
+    if out == "-":
+        sys.stdout.buffer.write(taken.data)
+        return
+    report_files.write_bytes(Path(out), taken.data)
+    (artifact,) = result.artifacts.values()
+    size = f", {artifact.width} × {artifact.height}" if artifact.width else ""
+    kind = artifact.content_type.partition(";")[0]
+    Console().print(f"{out}: {kind}{size}, {len(taken.data):,} bytes, {result.tier.value} tier", highlight=False)
+
+
+async def _capture(order: CaptureCreate, settings: StandaloneSettings) -> one_capture.Taken:
+    """Use a platform of its own, as `_analyze` does."""
+    folder = tempfile.TemporaryDirectory(prefix="cro-", ignore_cleanup_errors=True)
+    with folder as data:
+        async with platform.running(platform.Profile(Path(data), slots=1, patience_s=10, drain_s=0)) as api:
+            return await one_capture.capture(api, order, timedelta(seconds=settings.capture_wait_s))
 
 
 async def _analyze(url: str, preset: Preset, settings: StandaloneSettings) -> one_page.Report:

@@ -1,4 +1,4 @@
-"""Where a report of one run is written."""
+"""Where the files of one run are written."""
 
 import re
 from datetime import datetime
@@ -17,10 +17,15 @@ def default_html(url: str, now: datetime) -> Path:
 
 def write(path: Path, text: str) -> None:
     """Write `text`, making the folder; a failure leaves no half-written file. Raises `OSError`."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data`, making the folder; a failure leaves no half-written file. Raises `OSError`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.part")
     try:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_bytes(data)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

@@ -22,4 +22,5 @@ class StandaloneSettings(Settings):
     log_level: str = Field("INFO", description="of `cro serve`; `cro analyze` shows warnings unless asked with -v")
     cro_data: Path = Field(default_factory=default_data, description="database, pictures and keys of `cro serve`")
     egress_allow_private: str = Field("", description="private hosts that may be opened: 127.0.0.1:8000,shop.test")
+    capture_wait_s: int = Field(120, ge=5, le=600, description="longest time that `cro capture` waits")
     analysis_budget_s: int = Field(180, ge=10, le=600, description="longest time that `cro analyze` waits")
