@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from runtime import logging
-from tests.bench import captures, claim, memory, render
+from tests.bench import captures, claim, judging, memory, render
 
 
 def _cpu() -> str:
@@ -40,6 +40,7 @@ def main() -> None:
         "layers": lambda: asyncio.run(captures.layers(4, repeats=3, requests=36)),
         "render": lambda: asyncio.run(render.profile(20)),
         "claim": lambda: ["### The queue", "", *asyncio.run(claim.report()), ""],
+        "judging": judging.report,
         "analyze": lambda: memory.analyze_peak("agency"),
         "leak": lambda: asyncio.run(memory.leak(200)),
     }

@@ -32,8 +32,9 @@ def clean(text: str, limit: int) -> str:
     Format characters include zero-width, bidirectional and tag characters: they carry text that nobody sees.
     """
     # Normalising can only lengthen a text by a known factor; cutting first keeps a hostile page cheap.
-    wide = unicodedata.normalize("NFKC", text[: limit * 4])
-    seen = "".join(" " if char.isspace() else char for char in wide if char.isspace() or _printable(char))
+    wide = _SPACE.sub(" ", unicodedata.normalize("NFKC", text[: limit * 4]))
+    # Almost every text: there is nothing to take out, and the page's whole text is looked at for every finding.
+    seen = wide if wide.isprintable() else "".join(char for char in wide if char == " " or _printable(char))
     return _SPACE.sub(" ", seen).strip()[:limit].rstrip()
 
 
