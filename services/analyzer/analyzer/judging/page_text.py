@@ -1,5 +1,6 @@
 """Text from a page: made harmless before it is sent, comparable when it comes back, watched for instructions."""
 
+import functools
 import re
 import unicodedata
 
@@ -55,6 +56,7 @@ def sendable(text: str, limit: int) -> str:
     return redact(clean(text, limit * 2))[:limit]
 
 
+@functools.lru_cache(maxsize=512)  # each finding of a page is compared with the same few texts
 def comparable(text: str) -> str:
     """Return a form in which two spellings of the same words are equal."""
     return clean(text, len(text) + 1).translate(_SAME).casefold()
