@@ -4,13 +4,10 @@ import struct
 from pathlib import Path
 
 import httpx2
-import pytest
 
 from tests.e2e.conftest import environment
 from tests.e2e.test_command_line import cro
 from tests.fixtures.site import Site
-
-pytestmark = pytest.mark.xfail(strict=True, reason="the renderer has no POST /fetch yet")
 
 
 def test_one_call_gives_a_picture(served: httpx2.Client, site: Site) -> None:
