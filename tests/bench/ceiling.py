@@ -50,7 +50,6 @@ async def contender(layers: Layers, host: str) -> AsyncIterator[Contender]:
         flags = [NO_OUTSIDE]
         if layers.proxy:
             proxy = EgressProxy(AddressPolicy.from_setting(host))
-            await proxy.start()
             stack.push_async_callback(proxy.aclose)
         connections = []
         for _ in range(layers.browsers):

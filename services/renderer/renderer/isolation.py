@@ -1,4 +1,4 @@
-"""A page that ends a browser gets one more chance, alone, and then none for a while (docs/adr/0012)."""
+"""A page that ends a browser gets one more chance, alone, and then none for a while (docs/adr/0014)."""
 
 import asyncio
 import time
