@@ -13,7 +13,7 @@ MAX_PX: Final = 1_900
 """Below the 2,000 px beyond which a model that is given many images scales them down."""
 _PARTS: Final = frozenset({"header", "nav", "section", "article", "aside", "footer", "form"})
 _PART_ROLES: Final = frozenset({"region", "banner", "contentinfo", "complementary", "navigation", "form", "search"})
-_COVERS, _ROW_LIKE = 0.9, 3
+_COVERS, _ROW_LIKE, _STACKED = 0.9, 3, 0.8
 
 
 @dataclass
@@ -106,7 +106,7 @@ def _is_leaf(block: Block) -> bool:
     headed = [kid for kid in block.kids if kid.is_part or kid.counts["heads"]]
     if len(headed) > 1 and block.tag not in {"form", "header", "footer"}:
         return False
-    return block.is_part or not (_wraps(block) or _is_stack(block))
+    return block.is_part or not (_wraps(block) or _is_stack(block) or _changes_ground(block))
 
 
 def _wraps(block: Block) -> bool:
@@ -118,6 +118,13 @@ def _is_stack(block: Block) -> bool:
     # Pages without headings and part elements: tall boxes upon each other, each with a name of its own.
     tall = [kid for kid in block.kids if kid.height >= MIN_PX]
     return block.height > MAX_PX and not block.own_heads and len({kid.step for kid in tall}) >= _ROW_LIKE
+
+
+def _changes_ground(block: Block) -> bool:
+    # Boxes without a name or a heading that fill their parent, each on a colour of its own, are parts to the eye.
+    tall = [kid for kid in block.kids if kid.height >= MIN_PX]
+    filled = sum(kid.height for kid in tall) >= _STACKED * block.height
+    return len(tall) > 1 and filled and len({kid.ground for kid in tall}) > 1
 
 
 def _is_list(kids: Sequence[Block]) -> bool:

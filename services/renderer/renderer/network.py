@@ -42,6 +42,8 @@ class NetworkLog:
     _open: dict[str, _Request] = field(default_factory=dict)
     _failed: list[Resource] = field(default_factory=list)
     _changed: float = field(default_factory=time.monotonic)
+    blocked: set[str] = field(default_factory=set)
+    """URLs that were not asked for because the visit says so: nothing is missing without them."""
 
     def listen(self, session: Session) -> None:
         """Collect what `session` reports."""
@@ -58,9 +60,9 @@ class NetworkLog:
         """Forget what is still being loaded: its load was stopped, and Chromium does not always say so."""
         self._open.clear()
 
-    def pending(self) -> list[str]:
-        """Return what is being loaded, the oldest first."""
-        return [request.url for request in self._open.values()][:MAX_LISTED]
+    def pending(self, kind: str = "") -> list[str]:
+        """Return what is being loaded (of that kind only), the oldest first."""
+        return [request.url for request in self._open.values() if kind in ("", request.kind)][:MAX_LISTED]
 
     def facts(self, page_url: str) -> Network:
         """Sum it up."""
@@ -118,7 +120,9 @@ class NetworkLog:
         if event["requestId"] == self.main.loader:
             self.main.error = event["errorText"]
         request = self._close(event)
-        if request and not event.get("canceled"):
+        if request and event.get("blockedReason") == "inspector":
+            self.blocked.add(request.url)
+        elif request and not event.get("canceled"):
             self._failed.append(_resource(request, event["errorText"]))
 
     def _close(self, event: Message) -> _Request | None:

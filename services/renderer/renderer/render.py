@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from contracts.errors import ErrorCode, FieldError
 from contracts.geometry import Viewport
-from contracts.outputs import Area, Output, ScreenshotOutput
+from contracts.outputs import Area, Banners, Output, ScreenshotOutput
 from contracts.render import (
     Artifact,
     RenderRequest,
@@ -20,11 +20,13 @@ from contracts.render import (
 from renderer import errors
 from renderer.agents import agent
 from renderer.browser import Browser
-from renderer.capture import Capture, Limits, Plan, View
+from renderer.capture import Capture
 from renderer.network import MAX_LISTED
+from renderer.plan import Limits, Plan
 from renderer.pool import Pool
 from renderer.stopwatch import Stopwatch
 from renderer.uploads import Upload, Uploads
+from renderer.view import View
 from runtime.errors import ServiceError
 
 _LOAD_SHARE, _LOAD_S = 0.5, 20.0
@@ -145,6 +147,8 @@ def _assemble(request: RenderRequest, outcomes: list[View | ServiceError], watch
         partial=bool(set(warnings) & _PARTIAL),
         warnings=list(warnings),
         pending=list(dict.fromkeys(url for view in views for url in view.pending))[:MAX_LISTED],
+        completeness=[view.completeness for view in views if view.completeness],
+        banner_actions=[action for view in views for action in view.banner_actions],
         settled_by=first.settled_by,
         chromium=first.chromium,
         captured_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -202,7 +206,9 @@ def _is_sections(output: Output) -> bool:
 
 
 def _needs_settling(output: Output) -> bool:
-    return not isinstance(output, ScreenshotOutput) or output.area is Area.SECTIONS
+    if isinstance(output, ScreenshotOutput):
+        return output.area is Area.SECTIONS or output.banners is Banners.REMOVED
+    return True
 
 
 def _invalid(name: str, message: str) -> ServiceError:
