@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from contracts.analyze import AnalyzeRequest
 from contracts.geometry import VIEWPORTS, ViewportName
-from contracts.outputs import Area, FactsOutput, ImageFormat, Output, ScreenshotOutput
+from contracts.outputs import Area, Banners, FactsOutput, ImageFormat, Output, ScreenshotOutput
 from contracts.render import RenderRequest, RenderResult, TransferSlot
 from gateway.blobs.base import BlobStore, new_key
 from gateway.jobs.states import Claimed
@@ -27,6 +27,8 @@ def _outputs() -> list[Output]:
                 format=ImageFormat.JPEG,
                 quality=_QUALITY,
                 viewport=viewport,
+                # Rules and report need the banner as the visitor meets it, and the page behind it.
+                banners=Banners.AS_SEEN if area is Area.FIRST_SCREEN else Banners.REMOVED,
             )
             for area in (Area.FIRST_SCREEN, Area.FULL_PAGE, Area.SECTIONS)
         ]

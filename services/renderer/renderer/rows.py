@@ -16,7 +16,7 @@ SHRINK: Final = 4
 """Letters still show at a quarter of their size, and a JPEG is decoded at that size for a quarter of the time."""
 
 _MAX_PIXELS: Final = 60_000_000
-_BUSY: Final = 0.35
+_BUSY: Final = 0.2
 """Mean step between neighbours, of 255, from which on something is drawn in a row; the noise of a JPEG stays below."""
 
 _ONE_COLOUR: Final = 10
@@ -44,6 +44,8 @@ def _read(data: bytes, page: Box, screen_px: int, shrink: int) -> Rows:
             return Rows()
         opened.draft("RGB", (opened.width // shrink, opened.height // shrink))
         picture = opened.convert("RGB")
+    # The same mean for the same drawing, whatever the format and the density.
+    picture = picture.reduce(max(1, round(picture.width * SHRINK / page.width)))
     if picture.width < 2 or picture.height < 2:  # noqa: PLR2004  # no neighbours to compare
         return Rows()
     scale = page.height / picture.height

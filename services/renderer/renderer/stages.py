@@ -11,6 +11,7 @@ from renderer import banners, completeness, facts, rows, sections
 from renderer.camera import Camera
 from renderer.cdp import ProtocolError
 from renderer.completeness import Lacks
+from renderer.likeness import unlike
 from renderer.look import Look, look
 from renderer.page import Page
 from renderer.plan import Stage
@@ -216,9 +217,21 @@ class Stages:
             take.rows = await self._camera.rows(take.shots, seen.height)
         if raw and stage.of(Area.SECTIONS):
             take.sections = sections.split(raw, self._plan.viewport, take.rows.plain)
-            await self._camera.shoot(self._camera.sections(stage, take.sections), take.shots)
+            await self._shoot_sections(stage, take)
             take.name_sections(stage.of(Area.SECTIONS)[0].name)
         return seen
+
+    async def _shoot_sections(self, stage: Stage, take: Take) -> None:
+        whole = next((shot for shot in take.shots if shot.output.area is Area.FULL_PAGE), None)
+        frames = self._camera.sections(stage, take.sections)
+        await self._camera.shoot(frames, take.shots)
+        if whole is None:
+            return
+        names = {frame.name for frame in frames}
+        for shot in await unlike(whole, [shot for shot in take.shots if shot.name in names]):
+            again: list[Shot] = []
+            await self._camera.shoot([frame for frame in frames if frame.name == shot.name], again)
+            take.shots[take.shots.index(shot)] = again[0]
 
     async def _measure(self, stage: Stage, take: Take) -> tuple[str, Look]:
         raw = await self._read() if stage.facts or stage.of(Area.SECTIONS) else ""

@@ -227,3 +227,17 @@ def test_error_pages_are_pages(live: Live, site: Site) -> None:
     for path, status in {"/404": 404, "/500": 500, "/login": 401}.items():
         assert live.shot(site.url(path)).headers["x-http-status"] == str(status)
         assert live.analyse(site.url(path), {"desktop": DESKTOP}).http_status == status
+
+
+@pytest.mark.parametrize("name", ["agency", "grayscale", "landing-page"])
+def test_no_cut_goes_through_a_control_and_ids_survive_a_reload(live: Live, pages: Pages, name: str) -> None:
+    first, again = (live.analyse(pages.urls[name]) for _ in range(2))
+    assert [section.id for section in first.sections] == [section.id for section in again.sections]
+    for viewport, key in ((DESKTOP, "desktop"), (PHONE, "mobile")):
+        cuts = {section.box.y for section in first.sections if section.viewport == viewport} - {0}
+        shown = facts(first, f"{key}.facts").elements
+        controls = [
+            e.box for e in shown if e.visible and (e.clickable or e.field) and e.style and e.style.position == "static"
+        ]
+        assert controls
+        assert not [box for box in controls for cut in cuts if box.y + 2 < cut < box.y + box.height - 2]

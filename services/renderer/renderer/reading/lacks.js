@@ -27,9 +27,10 @@ function lettersBox(node) {
 }
 
 function isCut(style) {
-  const inset = /^inset\(([\d.]+)%(?: ([\d.]+)%)?(?: ([\d.]+)%)?(?: ([\d.]+)%)?\)$/u.exec(style.clipPath);
+  const inset = /^inset\(([^()]+)\)$/u.exec(style.clipPath);
   if (inset) {
-    const [top, right = top, bottom = top, left = right] = inset.slice(1).map((side) => (side === undefined ? undefined : Number(side)));
+    const shares = inset[1].split("round")[0].trim().split(/\s+/u).map((side) => (side.endsWith("%") ? parseFloat(side) : 0));
+    const [top, right = top, bottom = top, left = right] = shares;
     return top + bottom >= 99 || left + right >= 99;
   }
   return /^circle\(0(?:px|%)?\b/u.test(style.clipPath);
@@ -64,7 +65,7 @@ function noteShown(element, style, tag) {
   if (letters) families.add(firstFamily(style));
   if (tag === "img") noteImage(element, box);
   const picture = /^(?:img|video|canvas|iframe|svg|object|embed)$/u.test(tag) ? box.width >= 40 && box.height >= 40 : /url\(/u.test(style.backgroundImage) && box.width >= 200 && box.height >= 100;
-  if (letters || picture) rows.push({ ...(picture ? box : lettersBox(letters)), letters: !picture });
+  if (letters || picture) rows.push({ ...(picture ? box : lettersBox(letters)), around: box });
 }
 
 const NEVER_SHOWN = /^(?:script|style|template|noscript|dialog|head|option|optgroup|datalist|title|meta|link)$/u;
@@ -93,11 +94,13 @@ function walkFrom(top) {
 function isStacked(box) {
   // Slides and tabs lie upon each other, and one of them is shown.
   let over = 0;
-  for (const other of rows) {
+  for (const row of rows) {
+    const { around } = row;
+    const other = around.width * around.height > box.width * box.height * 4 ? row : around;
     const width = Math.min(box.x + box.width, other.x + other.width) - Math.max(box.x, other.x);
     const height = Math.min(box.y + box.height, other.y + other.height) - Math.max(box.y, other.y);
-    const around = other.width * other.height > box.width * box.height * 4 && !other.letters;
-    if (width > 0 && height > 0 && !around) over += width * height;
+    const behind = other.width * other.height > box.width * box.height * 4;
+    if (width > 0 && height > 0 && !behind) over += width * height;
   }
   return over > box.width * box.height * 0.3;
 }
