@@ -240,6 +240,7 @@ def _cut_once(band: Band, solids: Solids, groups: Sequence[Sequence[Box]], drawn
 
 def _ways(band: Band, solids: Solids, groups: Sequence[Sequence[Box]], drawn: Drawn) -> Iterator[list[Span]]:
     """Where a band may be cut, the best way first: beside text, images, controls and cards, then through the latter."""
+    yield [(y, y) for y in _seams(band.blocks) if solids.across(y) is None]
     gaps = solids.clear(band.top, band.bottom)
     cards = [box for group in groups for box in group if box.height <= _CARD_PX]
     whole = [gap for gap in gaps if not any(_crosses(box, sum(gap) / 2) for box in cards)]
@@ -251,6 +252,14 @@ def _ways(band: Band, solids: Solids, groups: Sequence[Sequence[Box]], drawn: Dr
     yield [(end, end) for end in sorted(ends) if not any(_crosses(box, end) for box in cards)]
     yield gaps
     yield [gap for gap in drawn.gaps(band.top, band.bottom) if _width(gap) >= CLEAR_PX]
+
+
+def _seams(blocks: Sequence[Block]) -> list[float]:
+    """Return the tops of tall boxes that lie upon each other: a photograph belongs to the words in its row."""
+    tall = [kid for block in blocks for kid in block.kids if kid.height >= MIN_BAND_PX]
+    if len(tall) == 1:
+        return _seams(tall)
+    return [kid.top for kid in tall[1:]]
 
 
 def _crosses(box: Box, y: float) -> bool:

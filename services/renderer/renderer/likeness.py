@@ -14,7 +14,7 @@ from renderer.view import Shot
 
 _SHRINK: Final = 8
 _FAR: Final = 12
-"""Mean difference, of 255, in the worst channel: scaling and compression stay below 5, a missing photograph is above 20."""
+"""Mean difference, of 255, in the worst channel: scaling and compression stay below 5, a lost photograph above 20."""
 
 
 async def unlike(whole: Shot, parts: Sequence[Shot]) -> list[Shot]:

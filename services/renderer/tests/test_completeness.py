@@ -176,10 +176,10 @@ def test_a_forged_answer_does_no_harm() -> None:
             blocked: frozenset[str] = frozenset()
 
             @staticmethod
-            def pending(kind: str) -> list[str]:
+            def pending(_kind: str) -> list[str]:
                 return []
 
-        async def evaluate(self, expression: str) -> str:
+        async def evaluate(self, _expression: str) -> str:
             return '{"version": 1, "pending": [1, null], "unrevealed": [["x"], 3], "content": [[], 5, ["a", 1e999]]}'
 
     found = asyncio.run(completeness.read(Forger(), whole=True))  # type: ignore[arg-type]  # all that is read of it

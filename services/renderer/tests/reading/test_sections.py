@@ -284,3 +284,11 @@ def test_ids_survive_a_reload_and_small_changes(reader: Reader, pages: Pages, na
     again = split(reader.read(url=pages.urls[name]))
     assert [part.id for part in first] == [part.id for part in again]
     assert [part.id for part in first] == [part.id for part in later]
+
+
+def test_tall_parts_are_cut_between_their_rows(read: Read) -> None:
+    # Between a photograph and its words there is more room than between the rows.
+    photo = '<svg width="1400" height="560" style="display:block;margin-bottom:60px"><rect width="9" height="9"/></svg>'
+    rows = "".join(f'<div class="row" style="height:700px">{photo}<p>{LOREM}</p></div>' for _ in range(3))
+    page = read(body(section("Hero", 700), f"<section>{rows}</section>", section("Last")))
+    assert [top for top, _ in spans(split(page))] == [0, 700, 2_100, 2_800]
