@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from analyzer import scoring
 from analyzer.judged import Judgement
@@ -74,11 +75,20 @@ def _capture(parts: Parts, views: Mapping[ViewportName, View]) -> Capture:
         chromium=render.chromium,
         viewports=[f"{name}_{view.facts.viewport.width}" for name, view in views.items()],
         settled_by=render.settled_by,
+        consent_action=_consent_action(render),
         height_px={name.value: view.facts.page_height for name, view in views.items()},
         truncated=wire.Warning.TRUNCATED in render.warnings or any(view.facts.truncated for view in views.values()),
         warnings=list(dict.fromkeys([*warnings, *parts.warnings, *lesser])),
         assets=list(assets(parts.request)),
     )
+
+
+def _consent_action(render: RenderResult) -> Literal["declined", "none", "failed"]:
+    """Say what became of the consent banners: hiding one, where none could be declined, is no consent refused."""
+    asked = [action.action for action in render.banner_actions if action.kind == "consent"]
+    if not asked:
+        return "none"
+    return "declined" if "declined" in asked else "failed"
 
 
 def _engine(parts: Parts) -> Engine:

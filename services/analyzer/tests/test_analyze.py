@@ -18,7 +18,7 @@ from contracts.analyze import AnalyzeRequest, Preset
 from contracts.errors import ErrorCode
 from contracts.facts import PageFacts
 from contracts.geometry import DESKTOP, PHONE, Box, Viewport, ViewportName
-from contracts.render import Artifact, RenderResult, Section, TransferSlot
+from contracts.render import Artifact, BannerAction, RenderResult, Section, TransferSlot
 from contracts.result import AiRun, Analysis
 from runtime.errors import ServiceError
 from tests.fixtures.page_facts import button, heading, page
@@ -321,3 +321,19 @@ def test_bad_body_is_a_problem_document() -> None:
     response = asyncio.run(talk())
     assert response.headers["content-type"] == "application/problem+json"
     assert response.json()["code"] == ErrorCode.INVALID_REQUEST
+
+
+@pytest.mark.parametrize(
+    ("actions", "expected"),
+    [
+        ([], "none"),
+        ([("dialog", "dismissed")], "none"),
+        ([("dialog", "hidden"), ("consent", "declined")], "declined"),
+        ([("consent", "failed"), ("consent", "hidden")], "failed"),
+        ([("consent", "hidden")], "failed"),
+    ],
+)
+def test_the_report_says_what_became_of_the_consent_banner(actions: list[tuple[str, str]], expected: str) -> None:
+    done = [BannerAction.model_validate({"viewport": DESKTOP, "kind": kind, "action": did}) for kind, did in actions]
+    answer = ask(request(render(*BOTH, sections=[SECTION], banner_actions=done)))
+    assert Analysis.model_validate_json(answer.content).capture.consent_action == expected

@@ -9,7 +9,17 @@ from contracts.analyze import AnalyzeRequest
 from contracts.errors import ErrorCode
 from contracts.fetch import FetchRequest
 from contracts.geometry import VIEWPORTS, ViewportName
-from contracts.outputs import MANY, Area, DocumentKind, FactsOutput, ImageFormat, Output, PdfOutput, ScreenshotOutput
+from contracts.outputs import (
+    MANY,
+    Area,
+    Banners,
+    DocumentKind,
+    FactsOutput,
+    ImageFormat,
+    Output,
+    PdfOutput,
+    ScreenshotOutput,
+)
 from contracts.render import RenderRequest, RenderResult, TransferSlot
 from contracts.wire import REVEALED
 from gateway.blobs.base import BlobStore, new_key
@@ -48,6 +58,8 @@ def _outputs() -> list[Output]:
                 format=ImageFormat.JPEG,
                 quality=_QUALITY,
                 viewport=viewport,
+                # Rules and report need the banner as the visitor meets it, and the page behind it.
+                banners=Banners.AS_SEEN if area is Area.FIRST_SCREEN else Banners.REMOVED,
             )
             for area in (Area.FIRST_SCREEN, Area.FULL_PAGE, Area.SECTIONS)
         ]

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from contracts.analyze import AnalyzeRequest, Preset
 from contracts.errors import ErrorCode
 from contracts.geometry import DESKTOP, PHONE
+from contracts.outputs import Banners, ScreenshotOutput
 from contracts.render import PoolState, RenderRequest
 from contracts.render import Warning as Lack
 from gateway.jobs import intake, leases
@@ -71,6 +72,11 @@ async def test_the_renderer_is_asked_for_all_that_the_report_needs(working: Plat
     }
     assert names["facts.mobile"].viewport == PHONE
     assert names["full_page.desktop"].viewport == DESKTOP
+    banners = {name: output.banners for name, output in names.items() if isinstance(output, ScreenshotOutput)}
+    assert {name for name, wanted in banners.items() if wanted is Banners.AS_SEEN} == {
+        "first_screen.desktop",
+        "first_screen.mobile",
+    }
     assert {"sections.desktop.1", "sections.desktop.12", "sections.mobile.6"} <= set(order.uploads)
     assert not {"sections.desktop", "sections.desktop.13", "sections.mobile.7"} & set(order.uploads)
     assert order.url == URL

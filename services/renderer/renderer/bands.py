@@ -1,7 +1,7 @@
 """Horizontal bands of a page: cut where nothing is, neither too low nor too tall."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
@@ -10,6 +10,7 @@ from contracts.geometry import Box
 from renderer import raw
 from renderer.blocks import MAX_PX, MIN_PX, Block
 from renderer.raw import Object
+from renderer.rows import Span
 
 MIN_BAND_PX: Final = 240
 AIM_PX: Final = 1_200
@@ -17,6 +18,7 @@ CLEAR_PX: Final = 24
 """White space from which on readers see two things instead of one."""
 OVERLAP_PX: Final = 80
 _SNAP_PX: Final = 200
+_REACH_PX, _EDGE_PX, _CARD_PX = 48, 4, 900
 _SOLID_CAP, _REPEAT_CAP, _CELL_CAP = 4_000, 60, 300
 _ROWS_KEPT, _ROWS_MIN = 2, 3
 
@@ -79,11 +81,33 @@ class Solids:
         return [(before[1], after[0]) for before, after in pairwise(edges)]
 
 
-def cover(blocks: Sequence[Block], solids: Solids, height: float) -> list[Band]:
+class Drawn:
+    """Where the pixels show something that the document does not tell: waves, shadows, drawings."""
+
+    def __init__(self, plain: Sequence[Span] = ()) -> None:
+        """`plain` are the spans in which nothing is drawn, from top to bottom; without any, nothing is known."""
+        self._plain = plain
+
+    def across(self, y: float) -> bool:
+        """Whether a cut at `y` would go through a drawing. Edges of a plain span are as good as the span."""
+        return bool(self._plain) and not any(top - _EDGE_PX <= y <= bottom + _EDGE_PX for top, bottom in self._plain)
+
+    def nearest(self, y: float) -> float | None:
+        """Return the closest height within reach at which nothing is drawn."""
+        ends = (min(max(y, top + _EDGE_PX), bottom - _EDGE_PX) for top, bottom in self._plain)
+        best = min(ends, key=lambda end: abs(end - y), default=None)
+        return best if best is not None and abs(best - y) <= _REACH_PX else None
+
+    def gaps(self, top: float, bottom: float) -> list[Span]:
+        """Return the plain spans between two heights."""
+        return [span for span in self._plain if span[0] >= top and span[1] <= bottom]
+
+
+def cover(blocks: Sequence[Block], solids: Solids, height: float, drawn: Drawn) -> list[Band]:
     """Lay bands over the whole page, one for each block, cut where they hurt nothing."""
     bands: list[Band] = []
     for block in blocks:
-        top = _snapped(block.top, solids) if bands else 0.0
+        top = _snapped(block.top, solids, drawn) if bands else 0.0
         inside = bool(bands) and block.top < bands[-1].bottom and block.bottom <= bands[-1].bottom + MIN_BAND_PX / 4
         if top is None or inside or (bands and top <= bands[-1].top) or top >= height:
             bands[-1:] = [_joined(bands[-1], Band(bands[-1].bottom, block.bottom, (block,)))] if bands else []
@@ -97,12 +121,15 @@ def cover(blocks: Sequence[Block], solids: Solids, height: float) -> list[Band]:
     return bands
 
 
-def _snapped(y: float, solids: Solids) -> float | None:
+def _snapped(y: float, solids: Solids, drawn: Drawn) -> float | None:
     hurt = solids.across(y)
-    if hurt is None:
+    if hurt is not None:
+        nearest = min(hurt, key=lambda end: abs(end - y))
+        return nearest if abs(nearest - y) <= _SNAP_PX else None
+    if not drawn.across(y):
         return y
-    nearest = min(hurt, key=lambda end: abs(end - y))
-    return nearest if abs(nearest - y) <= _SNAP_PX else None
+    clear = drawn.nearest(y)
+    return clear if clear is not None and solids.across(clear) is None else y
 
 
 def _joined(first: Band, second: Band) -> Band:
@@ -156,12 +183,12 @@ def repeats(page: Object) -> list[list[Box]]:
     return groups
 
 
-def cut(band: Band, solids: Solids, groups: Sequence[Sequence[Box]]) -> list[Band]:
+def cut(band: Band, solids: Solids, groups: Sequence[Sequence[Box]], drawn: Drawn) -> list[Band]:
     """Cut a tall band: rows that repeat are left out after the second, then at white space, at last anywhere."""
     pieces: list[Band] = []
     rest: Band | None = band
     while rest is not None and rest.height > MAX_PX:
-        piece, rest = _sample(rest, groups) or _cut_once(rest, solids)
+        piece, rest = _sample(rest, groups) or _cut_once(rest, solids, groups, drawn)
         pieces.append(piece)
     if rest is not None:
         pieces.append(rest)
@@ -198,13 +225,46 @@ def _rows(group: Sequence[Box]) -> list[list[Box]]:
     return rows
 
 
-def _cut_once(band: Band, solids: Solids) -> tuple[Band, Band]:
+def _cut_once(band: Band, solids: Solids, groups: Sequence[Sequence[Box]], drawn: Drawn) -> tuple[Band, Band]:
     low, high = band.top + MIN_BAND_PX * 2, min(band.top + MAX_PX, band.bottom - MIN_BAND_PX)
-    gaps = [gap for gap in solids.clear(band.top, band.bottom) if low <= (gap[0] + gap[1]) / 2 <= high]
-    wide = [gap for gap in gaps if gap[1] - gap[0] >= CLEAR_PX] or gaps
-    if not wide:
-        at = band.top + MAX_PX - OVERLAP_PX
-        return replace(band, bottom=at), replace(band, top=at - OVERLAP_PX)
-    best = min(wide, key=lambda gap: abs((gap[0] + gap[1]) / 2 - band.top - AIM_PX) - 4 * min(gap[1] - gap[0], 150))
-    at = round((best[0] + best[1]) / 2)
-    return replace(band, bottom=at), replace(band, top=at)
+    for gaps in _ways(band, solids, groups, drawn):
+        if inside := [gap for gap in gaps if low <= (gap[0] + gap[1]) / 2 <= high]:
+            best = min(
+                inside, key=lambda gap: abs((gap[0] + gap[1]) / 2 - band.top - AIM_PX) - 4 * min(_width(gap), 150)
+            )
+            at = round((best[0] + best[1]) / 2)
+            return replace(band, bottom=at), replace(band, top=at)
+    at = round(band.top + MAX_PX - OVERLAP_PX)
+    return replace(band, bottom=at), replace(band, top=at - OVERLAP_PX)
+
+
+def _ways(band: Band, solids: Solids, groups: Sequence[Sequence[Box]], drawn: Drawn) -> Iterator[list[Span]]:
+    """Where a band may be cut, the best way first: beside text, images, controls and cards, then through the latter."""
+    yield [(y, y) for y in _seams(band.blocks) if solids.across(y) is None]
+    gaps = solids.clear(band.top, band.bottom)
+    cards = [box for group in groups for box in group if box.height <= _CARD_PX]
+    whole = [gap for gap in gaps if not any(_crosses(box, sum(gap) / 2) for box in cards)]
+    quiet = [gap for gap in whole if not drawn.across(sum(gap) / 2)]
+    yield [gap for gap in quiet if _width(gap) >= CLEAR_PX]
+    yield [gap for gap in whole if _width(gap) >= CLEAR_PX]
+    yield whole
+    ends = {box.y + box.height for box in cards}
+    yield [(end, end) for end in sorted(ends) if not any(_crosses(box, end) for box in cards)]
+    yield gaps
+    yield [gap for gap in drawn.gaps(band.top, band.bottom) if _width(gap) >= CLEAR_PX]
+
+
+def _seams(blocks: Sequence[Block]) -> list[float]:
+    """Return the tops of tall boxes that lie upon each other: a photograph belongs to the words in its row."""
+    tall = [kid for block in blocks for kid in block.kids if kid.height >= MIN_BAND_PX]
+    if len(tall) == 1:
+        return _seams(tall)
+    return [kid.top for kid in tall[1:]]
+
+
+def _crosses(box: Box, y: float) -> bool:
+    return box.y + 2 < y < box.y + box.height - 2
+
+
+def _width(gap: Span) -> float:
+    return gap[1] - gap[0]

@@ -13,7 +13,7 @@ MAX_PX: Final = 1_900
 """Below the 2,000 px beyond which a model that is given many images scales them down."""
 _PARTS: Final = frozenset({"header", "nav", "section", "article", "aside", "footer", "form"})
 _PART_ROLES: Final = frozenset({"region", "banner", "contentinfo", "complementary", "navigation", "form", "search"})
-_COVERS, _ROW_LIKE = 0.9, 3
+_COVERS, _ROW_LIKE, _STACKED, _EDGES, _TALL_PX = 0.9, 3, 0.8, 0.98, 240
 
 
 @dataclass
@@ -85,19 +85,20 @@ def parts(roots: Sequence[Block]) -> list[Block]:
     """Return the blocks that make one section each, from top to bottom."""
     found: list[Block] = []
     waiting = list(roots)
+    width = max((block.width for block in roots), default=0)
     while waiting:
         block = waiting.pop()
-        if _is_leaf(block):
+        if _is_leaf(block, width):
             found.append(block)
         else:
             waiting.extend(block.kids)
     return sorted(found, key=lambda block: (block.top, -block.height))
 
 
-def _is_leaf(block: Block) -> bool:
+def _is_leaf(block: Block, page_width: float) -> bool:
     if not block.kids:
         return True
-    if block.tag in {"html", "body", "main"}:
+    if block.tag in {"html", "body", "main"} or (not block.is_part and _changes_ground(block, page_width)):
         return False
     if sum(kid.height for kid in block.kids) < block.height / 2 or _is_list(block.kids):
         return True
@@ -111,13 +112,24 @@ def _is_leaf(block: Block) -> bool:
 
 def _wraps(block: Block) -> bool:
     area = block.height * block.width
-    return any(kid.height * kid.width >= _COVERS * area for kid in block.kids)
+    if any(kid.height * kid.width >= _COVERS * area for kid in block.kids):
+        return True
+    # Beside a column for the menu, what is as tall as its parent is still all of the page.
+    return block.height > MAX_PX and any(kid.height >= _COVERS * block.height for kid in block.kids)
 
 
 def _is_stack(block: Block) -> bool:
     # Pages without headings and part elements: tall boxes upon each other, each with a name of its own.
     tall = [kid for kid in block.kids if kid.height >= MIN_PX]
     return block.height > MAX_PX and not block.own_heads and len({kid.step for kid in tall}) >= _ROW_LIKE
+
+
+def _changes_ground(block: Block, page_width: float) -> bool:
+    # Boxes from edge to edge, each on a colour of its own, are parts to the eye, though they have no names. Cards
+    # have colours too, but margins as well.
+    tall = [kid for kid in block.kids if kid.height >= _TALL_PX and kid.width >= _EDGES * page_width]
+    filled = sum(kid.height for kid in tall) >= _STACKED * block.height
+    return len(tall) > 1 and filled and len({kid.ground for kid in tall}) > 1
 
 
 def _is_list(kids: Sequence[Block]) -> bool:

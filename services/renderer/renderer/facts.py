@@ -1,12 +1,11 @@
 """What is read from a page: the script that reads it, and its answer as `PageFacts`. The answer is hostile data."""
 
-from collections.abc import Callable
-from importlib.resources import files
+from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
-from contracts.facts import Form, Meta, Network, Overlay, OverlayKind, PageFacts, Performance, TextStats
+from contracts.facts import Element, Form, Meta, Network, Overlay, OverlayKind, PageFacts, Performance, TextStats
 from contracts.geometry import Viewport
-from renderer import raw
+from renderer import raw, scripts
 from renderer.elements import ELEMENT_CAP, FirstScreen, element
 from renderer.raw import Json, Object
 
@@ -34,19 +33,11 @@ _PARTS: Final = (
     "blocks",
     "document",
 )
-_READING: Final = files("renderer") / "reading"
 
-
-def _part(name: str) -> str:
-    return (_READING / f"{name}.js").read_text("utf-8")
-
-
-SCRIPT: Final = "\n".join(
-    ["(() => {", '"use strict";', *map(_part, _PARTS), "return JSON.stringify(answer());", "})()"]
-)
+SCRIPT: Final = scripts.joined(scripts.LEXICON, *(f"reading/{name}.js" for name in _PARTS), answer="answer()")
 """One expression that returns the page as JSON. Run it in WORLD, in the top frame, at scroll position 0."""
 
-OBSERVER: Final = _part("observer")
+OBSERVER: Final = scripts.part("reading/observer.js")
 """Runs before the page does, in WORLD: what a browser tells about paints, shifts and long tasks only once."""
 
 TEXT_CAP: Final = 200_000
@@ -85,6 +76,35 @@ def parse(raw_facts: str, viewport: Viewport, network: Network) -> PageFacts:
         performance=_performance(raw.child(page.get("performance"))),
         truncated=[note for note in notes if note],
     )
+
+
+def as_met(later: PageFacts, first: PageFacts) -> PageFacts:
+    """Return `later` with the layers, and what they covered, as the visitor met them `first`.
+
+    Layers that are gone keep their element, at the end of the table.
+    """
+    covered = {element.selector for element in first.elements if element.covered}
+    selectors = {element.id: element.selector for element in first.elements}
+    ids = {element.selector: element.id for element in later.elements}
+    elements = [
+        element.model_copy(update={"covered": element.covered or element.selector in covered})
+        for element in later.elements
+    ]
+    overlays = []
+    for overlay in first.overlays:
+        selector = selectors.get(overlay.element_id, "")
+        if selector and selector not in ids:
+            ids[selector] = f"e{_last_number(elements) + 1}"
+            gone = next(element for element in first.elements if element.id == overlay.element_id)
+            elements.append(gone.model_copy(update={"id": ids[selector]}))
+        overlays.append(overlay.model_copy(update={"element_id": ids.get(selector, "")}))
+    known = {overlay.element_id for overlay in overlays}
+    overlays += [overlay for overlay in later.overlays if overlay.element_id not in known]
+    return later.model_copy(update={"elements": elements, "overlays": overlays, "performance": first.performance})
+
+
+def _last_number(elements: Sequence[Element]) -> int:
+    return max((int(element.id[1:]) for element in elements), default=0)
 
 
 def _kept(rows: list[Object], read: Callable[[Object], T | None], name: str, notes: list[str]) -> list[tuple[int, T]]:

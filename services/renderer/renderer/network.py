@@ -61,9 +61,9 @@ class NetworkLog:
         """Forget what is still being loaded: its load was stopped, and Chromium does not always say so."""
         self._open.clear()
 
-    def pending(self) -> list[str]:
-        """Return what is being loaded, the oldest first."""
-        return [request.url for request in self._open.values()][:MAX_LISTED]
+    def pending(self, kind: str = "") -> list[str]:
+        """Return what is being loaded (of that kind only), the oldest first."""
+        return [request.url for request in self._open.values() if kind in ("", request.kind)][:MAX_LISTED]
 
     def failures(self) -> list[str]:
         """Return the addresses of what could not be had: refused, lost or answered with an error status."""

@@ -110,6 +110,20 @@ class Page:
         """Whether a document has arrived."""
         return self._navigations > 0
 
+    @property
+    def navigations(self) -> int:
+        """How many documents the main frame has shown."""
+        return self._navigations
+
+    async def go_back(self) -> None:
+        """Return to the document before this one and wait for its load event; do nothing where there is none."""
+        history = await self.session.call("Page.getNavigationHistory")
+        entries, at = history["entries"], history["currentIndex"]
+        if at > 0 and entries[at - 1]["url"] != _BLANK:
+            await self.session.call("Page.navigateToHistoryEntry", entryId=entries[at - 1]["id"])
+            self._leaving = True
+            await self.loaded()
+
     async def navigate(self, visit: "Visit", verdicts: Verdicts) -> None:
         """Show the page; return when its document has begun to arrive. Raises `ServiceError` when it cannot be had."""
         self._verdicts, self._guise = verdicts, visit.guise

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from contracts.errors import ErrorCode
 from contracts.geometry import Viewport
-from contracts.outputs import Area, Output, ScreenshotOutput
+from contracts.outputs import Area, Banners, Output, ScreenshotOutput
 from contracts.render import (
     Artifact,
     RenderRequest,
@@ -21,13 +21,15 @@ from contracts.visit import FailIf, Prepare
 from renderer import errors, taking
 from renderer.agents import Persona, agent
 from renderer.browser import Browser
-from renderer.capture import Capture, Limits, Plan, View
+from renderer.capture import Capture
 from renderer.devices import DEVICES
 from renderer.intake import device_of
 from renderer.isolation import Isolation
 from renderer.network import MAX_LISTED
+from renderer.plan import Limits, Plan
 from renderer.stopwatch import Stopwatch
 from renderer.uploads import Upload, Uploads
+from renderer.view import View
 from renderer.visiting import guise
 from runtime.errors import ServiceError
 
@@ -164,6 +166,8 @@ def _assemble(request: RenderRequest, outcomes: list[View | ServiceError], watch
         warnings=list(warnings),
         pending=list(dict.fromkeys(url for view in views for url in view.pending))[:MAX_LISTED],
         response_headers=first.headers,
+        completeness=[view.completeness for view in views if view.completeness],
+        banner_actions=[action for view in views for action in view.banner_actions],
         settled_by=first.settled_by,
         chromium=first.chromium,
         captured_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -233,4 +237,6 @@ async def _store(
 
 
 def _needs_settling(output: Output) -> bool:
-    return not isinstance(output, ScreenshotOutput) or output.area is Area.SECTIONS
+    if isinstance(output, ScreenshotOutput):
+        return output.area is Area.SECTIONS or output.banners is Banners.REMOVED
+    return True

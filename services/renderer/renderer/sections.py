@@ -1,4 +1,7 @@
-"""A page cut into the sections that a reader would name. From the same answer as the facts, without pixels."""
+"""A page cut into the sections that a reader would name.
+
+The document says where, in the same answer as the facts; pixels, where there are any, keep the cuts beside drawings.
+"""
 
 import hashlib
 import re
@@ -10,9 +13,10 @@ from contracts.geometry import Box, Viewport
 from contracts.outputs import MAX_CAPTURE_PX
 from contracts.render import Section
 from renderer import bands, blocks, raw
-from renderer.bands import Band, Solids
+from renderer.bands import Band, Drawn, Solids
 from renderer.blocks import Block
 from renderer.raw import Object
+from renderer.rows import Span
 
 BUDGET: Final = 12
 PHONE_BUDGET: Final = 6
@@ -51,27 +55,29 @@ class _Screen:
     width: float
 
 
-def split(raw_facts: str, viewport: Viewport) -> list[Section]:
+def split(raw_facts: str, viewport: Viewport, plain: Sequence[Span] = ()) -> list[Section]:
     """Cut the page into sections, from top to bottom; no more than a model should be shown.
+
+    `plain` are the heights, in CSS pixels, at which a picture of the whole page shows nothing (`rows.read`).
 
     Raises ServiceError(PAGE_UNSTABLE) where the script gave no answer at all.
     """
     page = raw.load(raw_facts)
     height = min(raw.number(page.get("document_height"), 0), MAX_CAPTURE_PX)
     headings = _headings(page)
-    laid = [(band, _kind(band, viewport, _heading(band, headings))) for band in _bands(page, height)]
+    laid = [(band, _kind(band, viewport, _heading(band, headings))) for band in _bands(page, height, Drawn(plain))]
     names: set[str] = set()
     screen = _Screen(viewport, _width(page, viewport))
     found = [_section(band, kind, _heading(band, headings), screen, names) for band, kind in laid]
     return _within_budget(found, viewport)
 
 
-def _bands(page: Object, height: float) -> list[Band]:
+def _bands(page: Object, height: float, drawn: Drawn) -> list[Band]:
     solids = Solids.of(page)
     parts = [part for part in blocks.parts(blocks.tree(page)) if part.top < height]
-    laid = bands.merge(bands.cover(parts, solids, height))
+    laid = bands.merge(bands.cover(parts, solids, height, drawn))
     groups = bands.repeats(page)
-    return [piece for band in laid for piece in bands.cut(band, solids, groups) if piece.height >= 1]
+    return [piece for band in laid for piece in bands.cut(band, solids, groups, drawn) if piece.height >= 1]
 
 
 def _width(page: Object, viewport: Viewport) -> float:
@@ -150,7 +156,9 @@ def _section(band: Band, kind: str, heading: str, screen: _Screen, names: set[st
 
 def _name(main: Block | None, kind: str, heading: str, part: int, names: set[str]) -> str:
     path = main.path if main else ""
-    base = f"{kind}\n{heading.casefold()}\n{path}\n{part}"
+    # Counters, dates and prices in a heading change from day to day; the section stays the same one.
+    words = re.sub(r"\d[\d.,:/]*\d", "0", heading.casefold())
+    base = f"{kind}\n{words}\n{path}\n{part}"
     again = 0
     while True:
         name = "s" + hashlib.sha256(f"{base}\n{again}".encode()).hexdigest()[:8]

@@ -133,8 +133,21 @@ def test_a_clip_sets_nothing_in_motion(live: Live, pages: Pages) -> None:
     assert max(pixel(whole, 700, 45)) < 200, "the clear bar over the photograph turned white while the clip was taken"
 
 
-def test_a_page_that_grows_is_shot_again_and_then_reported(live: Live, site: Site) -> None:
-    assert Warning.LAYOUT_MOVED in live.analyse(site.url("/moving"), {"desktop": DESKTOP}).warnings
+def test_a_page_that_grows_is_held_still(live: Live, site: Site) -> None:
+    result = live.analyse(site.url("/moving"), {"desktop": DESKTOP})
+    assert Warning.LAYOUT_MOVED not in result.warnings
+    box = result.artifacts["desktop.full_page"].box
+    assert box
+    assert box.height == pytest.approx(min(facts(result, "desktop.facts").page_height, MAX_CAPTURE_PX), abs=1)
+
+
+def test_one_that_must_not_be_held_is_shot_again_and_then_reported(live: Live, site: Site) -> None:
+    # What is pressed away after the first pictures needs the page's scripts.
+    shots = [
+        {"kind": "screenshot", "name": name, "area": "full_page", "banners": name} for name in ("as_seen", "removed")
+    ]
+    answer = live.post({"url": site.url("/moving"), "outputs": shots})
+    assert Warning.LAYOUT_MOVED in RenderResult.model_validate_json(answer.content).warnings
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
@@ -214,3 +227,17 @@ def test_error_pages_are_pages(live: Live, site: Site) -> None:
     for path, status in {"/404": 404, "/500": 500, "/login": 401}.items():
         assert live.shot(site.url(path)).headers["x-http-status"] == str(status)
         assert live.analyse(site.url(path), {"desktop": DESKTOP}).http_status == status
+
+
+@pytest.mark.parametrize("name", ["agency", "grayscale", "landing-page"])
+def test_no_cut_goes_through_a_control_and_ids_survive_a_reload(live: Live, pages: Pages, name: str) -> None:
+    first, again = (live.analyse(pages.urls[name]) for _ in range(2))
+    assert [section.id for section in first.sections] == [section.id for section in again.sections]
+    for viewport, key in ((DESKTOP, "desktop"), (PHONE, "mobile")):
+        cuts = {section.box.y for section in first.sections if section.viewport == viewport} - {0}
+        shown = facts(first, f"{key}.facts").elements
+        controls = [
+            e.box for e in shown if e.visible and (e.clickable or e.field) and e.style and e.style.position == "static"
+        ]
+        assert controls
+        assert not [box for box in controls for cut in cuts if box.y + 2 < cut < box.y + box.height - 2]

@@ -10,11 +10,13 @@ from contracts.outputs import ScreenshotOutput
 from contracts.visit import FailIf, Visit
 from renderer.agents import agent
 from renderer.browser import Browser
-from renderer.capture import Capture, Limits, Plan, View
+from renderer.capture import Capture
 from renderer.cdp import Connection, Message
 from renderer.egress import EgressProxy
 from renderer.launcher import Launcher
+from renderer.plan import Limits, Plan
 from renderer.stopwatch import Stopwatch
+from renderer.view import View
 from renderer.visiting import guise
 from runtime.netguard import AddressPolicy
 from tests.fixtures.site import Site

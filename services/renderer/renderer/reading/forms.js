@@ -2,7 +2,7 @@
 
 const forms = [];
 const formIndexes = new Map();
-const CONSENT_HINT = /cookie|consent|gdpr|ccpa|dsgvo|rgpd|onetrust|didomi|usercentrics|cookiebot|cybot|trustarc|truste|quantcast|qc-cmp|sourcepoint|sp_message|iubenda|klaro|osano|termly|borlabs|complianz|cmplz|axeptio|tarteaucitron|cmp-?(?:box|container|wrapper|banner|modal)/iu;
+const CONSENT_HINT = new RegExp(LEXICON.names.join("|"), "iu");
 const LANDMARKS = { banner: "header", navigation: "nav", main: "main", contentinfo: "footer", complementary: "aside", form: "form", dialog: "dialog", alertdialog: "dialog", search: "search" };
 
 function formRecords() {

@@ -1,18 +1,7 @@
 // Layers over the first screen, as the visitor meets them.
 
-const CONSENT_TEXT = /cookie|consent|gdpr|dsgvo|rgpd|traceurs|ciasteczk|galletas/iu;
-const REJECT = new RegExp(
-  [
-    "reject|decline|refuse|deny|disagree|opt[ -]?out|do not (?:accept|sell)|don['’]t accept|no,? thanks",
-    "(?:only|just|strictly)?\\s*(?:necessary|essential|required)(?: cookies)?(?: only)?",
-    "without accepting|ablehnen|verweigern|nicht (?:zustimmen|akzeptieren)|nur (?:notwendige|erforderliche|essenzielle|technisch)",
-    "ohne (?:zustimmung|einwilligung)|refuser|rejeter|continuer sans accepter|tout refuser|rechazar|denegar|no aceptar|solo (?:necesarias|las necesarias|esenciales)",
-    "rifiuta|nega|solo (?:necessari|essenziali|tecnici)|weiger|afwijzen|alleen (?:noodzakelijke|functionele)|rejeitar|recusar|negar|apenas (?:necess|essenc)",
-    "odrzu|odmow|odmów|tylko niezb|nie zgadzam|afvis|kun nødvendige|avvisa|neka|endast nödvändiga|avslå|hylkää|vain välttämättömät",
-    "odmítnout|pouze nezbytné|elutasít|respinge|отклонить|отказаться|відхилити|reddet|rifiutare|拒否|拒绝|거부",
-  ].join("|"),
-  "iu",
-);
+const CONSENT_TEXT = new RegExp(LEXICON.topics.join("|"), "iu");
+const REJECT = new RegExp(LEXICON.reject.join("|"), "iu");
 const GRID = { across: 60, down: 40 };
 
 function isDialog(record) {

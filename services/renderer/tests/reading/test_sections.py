@@ -6,8 +6,8 @@ import pytest
 
 from contracts.geometry import DESKTOP, PHONE, Viewport
 from contracts.render import Section
+from renderer import bands, sections
 from renderer import raw as values
-from renderer import sections
 from renderer.bands import Solids
 from tests.fixtures.pages import Pages
 from tests.fixtures.reading import Read, Reader, Reading
@@ -219,3 +219,76 @@ def test_the_same_section_has_the_same_id_on_both_screens(reader: Reader, pages:
         for screen in (DESKTOP, PHONE)
     ]
     assert len(ids[0] & ids[1]) >= 4
+
+
+def drawn(*spans: tuple[float, float]) -> list[tuple[float, float]]:
+    """Return what is plain when `spans` are drawn on a page of 3,000 px."""
+    ends = [0.0, *(end for span in spans for end in span), 3_000.0]
+    return list(zip(ends[::2], ends[1::2], strict=True))
+
+
+def test_a_cut_moves_off_a_drawing_that_the_document_does_not_tell(read: Read) -> None:
+    page = read(body(section("One", 700), section("Two", 700), section("Three", 700)))
+    wave = drawn((680, 730))
+    assert [box[0] for box in spans(sections.split(page.raw, DESKTOP, wave))] == [0, 676, 1_400]
+    far = drawn((500, 900))
+    assert [box[0] for box in spans(sections.split(page.raw, DESKTOP, far))] == [0, 700, 1_400]
+
+
+def test_a_drawing_without_end_is_cut_where_nothing_is_drawn(read: Read) -> None:
+    page = read(body('<div><canvas width="1400" height="3000" style="display:block"></canvas></div>'))
+    found = spans(sections.split(page.raw, DESKTOP, drawn((0, 1_100), (1_200, 3_000))))
+    assert found[0] == (0, 1_150)
+    assert all(bottom - top <= 1_900 for top, bottom in found)
+
+
+def test_tall_parts_are_not_cut_through_cards(read: Read) -> None:
+    cell = "width:45%;height:700px;margin:0 10px;float:left;background:#eee"
+    # Each card is different, and none has a gap to the next.
+    cards = "".join(
+        f'<div class="card" style="{cell}"><h3>C{n}</h3><p>Text</p><div style="height:300px"></div><p>End</p></div>'
+        for n in range(8)
+    )
+    page = read(
+        body(section("Intro", 600), f'<section style="overflow:auto"><h2>Cards</h2><div>{cards}</div></section>')
+    )
+    tops = [top for top, _ in spans(split(page))]
+    edges = {round(box.y) for group in bands.repeats(values.load(page.raw)) for box in group}
+    assert all(any(abs(top - edge) <= 2 for edge in edges) or top in {0, 600} for top in tops)
+
+
+def test_boxes_without_names_are_split_by_their_colours(read: Read) -> None:
+    parts = "".join(
+        f'<div style="height:500px;background:{shade}">{LOREM}</div>' for shade in ("#fff", "#123456", "#fff")
+    )
+    assert spans(split(read(body(f"<div>{parts}</div>")))) == [(0, 500), (500, 1000), (1000, 1500)]
+
+
+def test_numbers_that_change_daily_do_not_change_an_id(read: Read) -> None:
+    days = [
+        split(
+            read(body(section("Hero"), section(f"{count} offers until {date}"), section("Step 1"), section("Step 2")))
+        )
+        for count, date in ((12, "24.12."), (987, "31.12."))
+    ]
+    ids = [[part.id for part in day] for day in days]
+    assert ids[0] == ids[1]
+    assert len(set(ids[0])) == 4
+
+
+@pytest.mark.parametrize("name", ["agency", "creative", "freelancer", "grayscale", "landing-page", "new-age"])
+def test_ids_survive_a_reload_and_small_changes(reader: Reader, pages: Pages, name: str) -> None:
+    first = split(reader.read(url=pages.urls[name]))
+    change = "document.querySelectorAll('p').forEach((p, n) => { if (n % 2) p.textContent += ' And some more words.' })"
+    later = split(reader.read(url=pages.urls[name], before=change))
+    again = split(reader.read(url=pages.urls[name]))
+    assert [part.id for part in first] == [part.id for part in again]
+    assert [part.id for part in first] == [part.id for part in later]
+
+
+def test_tall_parts_are_cut_between_their_rows(read: Read) -> None:
+    # Between a photograph and its words there is more room than between the rows.
+    photo = '<svg width="1400" height="560" style="display:block;margin-bottom:60px"><rect width="9" height="9"/></svg>'
+    rows = "".join(f'<div class="row" style="height:700px">{photo}<p>{LOREM}</p></div>' for _ in range(3))
+    page = read(body(section("Hero", 700), f"<section>{rows}</section>", section("Last")))
+    assert [top for top, _ in spans(split(page))] == [0, 700, 2_100, 2_800]
