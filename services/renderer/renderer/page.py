@@ -73,6 +73,8 @@ class Page:
         self.network = NetworkLog(target)
         self.url = ""
         self.context = context
+        self.media: list[Message] = []
+        """Media features that the visit emulates: whoever sets another one has to name these again."""
         self._connection = connection
         self._target = target
         self._verdicts: Verdicts | None = None

@@ -146,7 +146,7 @@ class Stages:
         """Have everything load and show itself; then say what is missing."""
         if rule.scroll:
             with self._watch.browser("settle"):
-                await self._page.session.call("Emulation.setEmulatedMedia", features=_REDUCED)
+                await self._page.session.call("Emulation.setEmulatedMedia", features=[*self._page.media, *_REDUCED])
                 await scroll_through(self._page, self._plan.viewport.height, pace, timedelta(seconds=self._share()))
             least = _LAST_SETTLE_S if pace is BRISK else rule.max_ms / 2000
             await self._settle(rule, max(min(least, self._share()), self._until - _now()))
