@@ -31,7 +31,7 @@ setup: .venv/.dev-ready ## Install everything that running, testing and checking
 
 # --- use ---------------------------------------------------------------------------------------------------------------
 
-.PHONY: run serve renderer
+.PHONY: run serve renderer egress
 run: .venv/.run-ready ## Analyse one page: make run URL=https://… [JSON=file] [HTML=file]
 	+@$(BIN)/cro analyze "$(URL)" $(if $(JSON),--json "$(JSON)") $(if $(HTML),--html "$(HTML)")
 
@@ -40,6 +40,9 @@ serve: .venv/.run-ready ## The whole platform on this machine: make serve [PORT=
 
 renderer: .venv/.run-ready ## The renderer service alone: make renderer [PORT=9000]
 	@exec env $(if $(PORT),PORT=$(PORT)) $(BIN)/python -m renderer
+
+egress: .venv/.run-ready ## The egress proxy alone: make egress [PORT=9300]
+	@exec env $(if $(PORT),PORT=$(PORT)) $(BIN)/python -m renderer egress
 
 # --- checks ------------------------------------------------------------------------------------------------------------
 

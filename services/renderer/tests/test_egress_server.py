@@ -15,6 +15,9 @@ from contracts.errors import ErrorCode
 from renderer.egress import EgressLimits, EgressProxy, Refusal
 from renderer.egress.server import EgressServer, control_app
 from renderer.egress.settings import EgressSettings
+from runtime.dialing import DialLimits
+from runtime.errors import ServiceError
+from runtime.guarded import guarded_transport
 from runtime.netguard import AddressPolicy
 from runtime.tunnels import ProxyAddress
 from tests.fixtures.network import Client, Script, client, client_of, names, refusal_of, site
@@ -187,6 +190,26 @@ async def test_a_renderers_listener_goes_through_it_and_keeps_its_verdicts() -> 
                 assert answer.refused == code
                 assert traffic.blocked == [Refusal(url[7:-1], 80, code)]
                 assert b"10.0.0.5" not in answer.body
+
+
+async def test_our_own_requests_go_through_it_as_well() -> None:
+    async with site() as shop, serving(egress_allow_private=f"{HOST}:{shop.port}") as (server, control):
+        service = ProxyAddress("127.0.0.1", server.port)
+        transport = guarded_transport(
+            AddressPolicy.from_setting(f"{HOST}:{shop.port}"),
+            DialLimits(),
+            job_id="shared-webhooks",
+            connections=5,
+            service=service,
+        )
+        async with httpx2.AsyncClient(transport=transport) as sender:
+            assert (await sender.post(f"http://{HOST}:{shop.port}/hook")).status_code == 200
+            with pytest.raises(ServiceError) as caught:
+                await sender.post("http://inside.example/hook")
+        assert caught.value.code is ErrorCode.URL_FORBIDDEN
+        assert "10.0.0.5" not in caught.value.detail + caught.value.reason
+        told = (await control.get("/jobs/shared-webhooks")).json()
+        assert (told["requests"], [refused["host"] for refused in told["refused"]]) == (2, ["inside.example"])
 
 
 async def test_when_it_is_down_nothing_goes_past_it() -> None:
