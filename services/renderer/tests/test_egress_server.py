@@ -12,8 +12,9 @@ import pytest
 from pydantic import SecretStr
 
 from contracts.errors import ErrorCode
-from renderer.egress import EgressLimits, EgressProxy, Refusal
-from renderer.egress.server import EgressServer, control_app
+from renderer.egress import EgressLimits, EgressProxy, Refusal, Traffic
+from renderer.egress.message import read_request
+from renderer.egress.server import EgressServer, Jobs, control_app
 from renderer.egress.settings import EgressSettings
 from runtime.dialing import DialLimits
 from runtime.errors import ServiceError
@@ -114,6 +115,24 @@ async def test_the_clients_of_many_jobs_are_held_to_no_budget_of_one() -> None:
     ):
         url = f"http://{HOST}:{shop.port}/"
         assert [(await renderer.get(url, as_job("shared-fetch"))).status for _ in range(3)] == [200] * 3
+
+
+def test_jobs_are_forgotten_when_they_were_not_seen_for_long() -> None:
+    now = 0.0
+    jobs = Jobs(EgressLimits(job_s=10), clock=lambda: now)
+
+    def ask(job: str) -> Traffic:
+        return jobs.identify(read_request(f"CONNECT a.example:443 HTTP/1.1\r\n{as_job(job)}\r\n\r\n".encode()))
+
+    shared, one = ask("shared-fetch"), ask("one")
+    now = 15
+    assert ask("shared-fetch") is shared
+    now = 21
+    assert ask("two") is ask("two")
+    with pytest.raises(ServiceError):
+        jobs.find("one")
+    assert ask("one") is not one
+    assert ask("shared-fetch") is shared
 
 
 async def test_a_jobs_time_runs_out() -> None:
