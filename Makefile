@@ -33,7 +33,7 @@ setup: .venv/.dev-ready ## Install everything that running, testing and checking
 
 # --- use ---------------------------------------------------------------------------------------------------------------
 
-.PHONY: run serve renderer fake-claude
+.PHONY: run serve renderer egress fake-claude
 run: .venv/.run-ready ## Analyse one page: make run URL=https://… [JSON=file] [HTML=file]
 	+@$(BIN)/cro analyze "$(URL)" $(if $(JSON),--json "$(JSON)") $(if $(HTML),--html "$(HTML)")
 
@@ -45,6 +45,9 @@ renderer: .venv/.run-ready ## The renderer service alone: make renderer [PORT=90
 
 fake-claude: .venv/.run-ready ## A local fake of the Messages API: make fake-claude [PORT=9200] [ARGS="--latency 5"]
 	@exec $(BIN)/python -m analyzer.fakeclaude $(if $(PORT),--port $(PORT)) $(ARGS)
+
+egress: .venv/.run-ready ## The egress proxy alone: make egress [PORT=9300]
+	@exec env $(if $(PORT),PORT=$(PORT)) $(BIN)/python -m renderer egress
 
 # --- checks ------------------------------------------------------------------------------------------------------------
 

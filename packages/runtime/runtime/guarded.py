@@ -10,8 +10,11 @@ import httpcore2
 import httpx2
 
 from contracts.errors import ErrorCode
-from runtime.dialing import Dial, Line
+from runtime.dialing import Dial, DialLimits, Line, PatientDial, PinnedDial
 from runtime.errors import ServiceError
+from runtime.netguard import AddressPolicy
+from runtime.resolver import OwnResolver
+from runtime.tunnels import JudgedElsewhere, ProxyAddress
 
 _KEEP_S = 5
 _SocketOption = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
@@ -62,6 +65,26 @@ def _proxied(through: httpx2.Proxy, **options: Any) -> httpcore2.AsyncConnection
         proxy_ssl_context=through.ssl_context,
         **options,
     )
+
+
+def guarded_transport(
+    policy: AddressPolicy,
+    waits: DialLimits,
+    *,
+    job_id: str,
+    connections: int,
+    service: ProxyAddress | None = None,
+    trust: ssl.SSLContext | None = None,
+) -> GuardedTransport:
+    """Make a transport that judges by itself or, with a `service`, has that egress service judge and dial.
+
+    Name it `shared-…` when its connections serve many jobs: the service then holds them to no budget of one.
+    `trust` replaces the machine's certificate authorities.
+    """
+    own = OwnResolver()
+    here = PinnedDial(policy, own, waits)
+    dial = PatientDial(JudgedElsewhere(service, policy, waits) if service else here)
+    return GuardedTransport(dial, job_id=job_id, connections=connections, close=own.aclose, trust=trust)
 
 
 class _Backend(httpcore2.AsyncNetworkBackend):

@@ -36,7 +36,7 @@ def run(app: FastAPI, name: str, *, host: str, port: int, drain: timedelta, note
     `note` says what else belongs on the line that tells of readiness.
     """
     try:
-        with asyncio.Runner(loop_factory=uvicorn.Config(app).get_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=uvicorn.Config(app, log_config=None).get_loop_factory()) as runner:
             runner.run(_serve(app, name, bind(host, port), drain, note))
     except ServiceError as exc:
         sys.stderr.write(f"{name}: {exc.detail}\n")

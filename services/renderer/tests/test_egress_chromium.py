@@ -1,5 +1,6 @@
 """Real Chromium behind the proxy: what a page may reach, and that nothing else is ever touched."""
 
+import asyncio
 import contextlib
 import os
 import socket
@@ -113,6 +114,30 @@ async def test_the_same_page_does_reach_a_canary_that_is_named() -> None:
             await visit(page, f"http://shop.test:{home.port}/")
         paths = {request.split(b" ")[1] for request in four.requests}
         assert {b"/a.css", b"/a.png", b"/frame", b"/fetch", b"/ws"} <= paths
+
+
+async def test_a_site_that_never_answers_is_dropped_when_the_page_is_closed() -> None:
+    asked, dropped = asyncio.Event(), asyncio.Event()
+
+    async def never(reader: StreamReader, writer: StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        if b"/never" not in head:
+            page = b"<script>fetch('/never')</script>"
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n" % len(page) + page)
+            head = await reader.readuntil(b"\r\n\r\n")
+        if b"/never" in head:
+            asked.set()
+            await reader.read()
+            dropped.set()
+
+    async with site(never, "127.0.0.1") as home:
+        policy = AddressPolicy.from_setting(f"shop.test:{home.port}")
+        async with proxy(policy, Script({"shop.test": [["127.0.0.1"]]})) as listener, browser_page(listener) as page:
+            listener.begin("job")
+            await page.goto(f"http://shop.test:{home.port}/", wait_until="commit")
+            await asyncio.wait_for(asked.wait(), 20)
+            await page.context.close()
+            await asyncio.wait_for(dropped.wait(), 5)  # far below the 30 s after which it would be dropped anyway
 
 
 async def test_a_refused_page_shows_who_refused_it() -> None:

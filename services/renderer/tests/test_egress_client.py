@@ -9,6 +9,7 @@ import pytest
 import trustme
 
 from contracts.errors import ErrorCode
+from renderer.egress import EgressProxy
 from renderer.egress.client import ClientLimits, guarded_client
 from runtime.addresses import IPAddress
 from runtime.errors import ServiceError
@@ -130,6 +131,15 @@ async def test_tls_is_checked_against_the_name_and_carries_large_bodies() -> Non
             assert await refusal(client, urls[1]) is ErrorCode.TARGET_TLS
         async with guarded_client(policy(inside.port), resolver=both) as stranger:
             assert await refusal(stranger, urls[0]) is ErrorCode.TARGET_TLS
+
+
+async def test_it_can_leave_by_the_way_out_that_pages_use() -> None:
+    async with site() as inside:
+        egress = EgressProxy(policy(inside.port), resolver=names(HOST))
+        async with guarded_client(policy(inside.port), dial=egress.dial) as client:
+            assert (await client.get(f"http://{HOST}:{inside.port}/")).status_code == 200
+            assert await refusal(client, "http://10.0.0.5/") is ErrorCode.URL_FORBIDDEN
+        await egress.aclose()
 
 
 async def test_without_a_resolver_the_systems_is_asked() -> None:

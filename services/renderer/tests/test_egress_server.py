@@ -12,9 +12,13 @@ import pytest
 from pydantic import SecretStr
 
 from contracts.errors import ErrorCode
-from renderer.egress import EgressLimits, EgressProxy, Refusal
-from renderer.egress.server import EgressServer, control_app
+from renderer.egress import EgressLimits, EgressProxy, Refusal, Traffic
+from renderer.egress.message import read_request
+from renderer.egress.server import EgressServer, Jobs, control_app
 from renderer.egress.settings import EgressSettings
+from runtime.dialing import DialLimits
+from runtime.errors import ServiceError
+from runtime.guarded import guarded_transport
 from runtime.netguard import AddressPolicy
 from runtime.tunnels import ProxyAddress
 from tests.fixtures.network import Client, Script, client, client_of, names, refusal_of, site
@@ -113,6 +117,24 @@ async def test_the_clients_of_many_jobs_are_held_to_no_budget_of_one() -> None:
         assert [(await renderer.get(url, as_job("shared-fetch"))).status for _ in range(3)] == [200] * 3
 
 
+def test_jobs_are_forgotten_when_they_were_not_seen_for_long() -> None:
+    now = 0.0
+    jobs = Jobs(EgressLimits(job_s=10), clock=lambda: now)
+
+    def ask(job: str) -> Traffic:
+        return jobs.identify(read_request(f"CONNECT a.example:443 HTTP/1.1\r\n{as_job(job)}\r\n\r\n".encode()))
+
+    shared, one = ask("shared-fetch"), ask("one")
+    now = 15
+    assert ask("shared-fetch") is shared
+    now = 21
+    assert ask("two") is ask("two")
+    with pytest.raises(ServiceError):
+        jobs.find("one")
+    assert ask("one") is not one
+    assert ask("shared-fetch") is shared
+
+
 async def test_a_jobs_time_runs_out() -> None:
     async with site() as shop, serving(egress_allow_private=f"{HOST}:{shop.port}", egress_job_s=0.2) as (server, _):
         async with client_of(server.port) as renderer:
@@ -187,6 +209,26 @@ async def test_a_renderers_listener_goes_through_it_and_keeps_its_verdicts() -> 
                 assert answer.refused == code
                 assert traffic.blocked == [Refusal(url[7:-1], 80, code)]
                 assert b"10.0.0.5" not in answer.body
+
+
+async def test_our_own_requests_go_through_it_as_well() -> None:
+    async with site() as shop, serving(egress_allow_private=f"{HOST}:{shop.port}") as (server, control):
+        service = ProxyAddress("127.0.0.1", server.port)
+        transport = guarded_transport(
+            AddressPolicy.from_setting(f"{HOST}:{shop.port}"),
+            DialLimits(),
+            job_id="shared-webhooks",
+            connections=5,
+            service=service,
+        )
+        async with httpx2.AsyncClient(transport=transport) as sender:
+            assert (await sender.post(f"http://{HOST}:{shop.port}/hook")).status_code == 200
+            with pytest.raises(ServiceError) as caught:
+                await sender.post("http://inside.example/hook")
+        assert caught.value.code is ErrorCode.URL_FORBIDDEN
+        assert "10.0.0.5" not in caught.value.detail + caught.value.reason
+        told = (await control.get("/jobs/shared-webhooks")).json()
+        assert (told["requests"], [refused["host"] for refused in told["refused"]]) == (2, ["inside.example"])
 
 
 async def test_when_it_is_down_nothing_goes_past_it() -> None:

@@ -230,6 +230,28 @@ def test_the_egress_command_says_one_line_proxies_and_stops_cleanly(site: Site, 
     assert (rest, server.returncode) == ("", 0), log
 
 
+def test_a_renderer_leaves_by_the_egress_service_or_not_at_all(site: Site, scratch: Path) -> None:
+    environment = {**os.environ, "PORT": "0", "EGRESS_CONTROL_PORT": "0", "EGRESS_ALLOW_PRIVATE": site.host}
+    command = [sys.executable, "-m", "renderer", "egress"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as egress:
+        assert egress.stdout
+        control, port = egress.stdout.readline().removeprefix("egress ready on ").split(", proxy on port ")
+        with serving(site, own(scratch, "service"), EGRESS_PROXY_URL=f"http://127.0.0.1:{int(port)}") as server:
+            assert server.stdout
+            base = server.stdout.readline().split()[-1]
+            body = {"url": site.url("/static"), "outputs": [{"kind": "screenshot"}]}
+            render = functools.partial(httpx2.post, f"{base}/render", json=body, trust_env=False, timeout=60)
+            assert render().status_code == 200
+            counted = httpx2.get(f"{control}/metrics", trust_env=False).text
+            assert "cro_egress_connections_total 0.0" not in counted
+            egress.kill()
+            egress.wait(30)
+            answer = render()
+            assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+            server.terminate()
+            server.communicate(timeout=60)
+
+
 @pytest.mark.parametrize(
     ("words", "variables", "status", "line"),
     [

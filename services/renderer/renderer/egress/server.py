@@ -2,7 +2,7 @@
 
 import ipaddress
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 
 import structlog
@@ -38,10 +38,12 @@ _UNBOUNDED = 1 << 62
 class Jobs:
     """The traffic of each job that was seen lately, by its token."""
 
-    def __init__(self, limits: EgressLimits) -> None:
+    def __init__(self, limits: EgressLimits, clock: Callable[[], float] = time.monotonic) -> None:
         """Hold each job to `limits`."""
         self._limits = limits
-        self._known: dict[str, Traffic] = {}
+        self._clock = clock
+        # In order of last use.
+        self._known: dict[str, tuple[Traffic, float]] = {}
 
     def identify(self, request: Request) -> Traffic:
         """Return the traffic that `request` is charged to. Raises `ServiceError` UNAUTHENTICATED without a token."""
@@ -49,23 +51,26 @@ class Jobs:
         if not token or len(token) > _MAX_USER:
             detail = "Name the job in the proxy credentials: http://JOB:@host:port."
             raise ServiceError(ErrorCode.UNAUTHENTICATED, detail)
-        return self._known.get(token) or self._begin(token)
+        known = self._known.pop(token, None)
+        traffic = known[0] if known else self._begin(token)
+        self._known[token] = traffic, self._clock()
+        return traffic
 
     def find(self, token: str) -> Traffic:
         """Return a job's traffic. Raises `ServiceError` NOT_FOUND."""
         if token not in self._known:
             raise ServiceError(ErrorCode.NOT_FOUND, "No such job was seen lately.")
-        return self._known[token]
+        return self._known[token][0]
 
     def _begin(self, token: str) -> Traffic:
-        # Kept as long again as it may last: one that comes back too late is told so, not given fresh budgets.
         while self._known and (len(self._known) >= _MAX_JOBS or self._oldest_is_over()):
             del self._known[next(iter(self._known))]
-        traffic = self._known[token] = Traffic(token, self._shared() if token.startswith(SHARED) else self._limits)
-        return traffic
+        return Traffic(token, self._shared() if token.startswith(SHARED) else self._limits)
 
     def _oldest_is_over(self) -> bool:
-        return next(iter(self._known.values())).ends + self._limits.job_s < time.monotonic()
+        # Kept twice as long as a job may last: one that comes back too late is told so, not given fresh budgets.
+        _, used = next(iter(self._known.values()))
+        return used + 2 * self._limits.job_s < self._clock()
 
     def _shared(self) -> EgressLimits:
         return EgressLimits(bytes=_UNBOUNDED, requests=_UNBOUNDED, job_s=_UNBOUNDED)
