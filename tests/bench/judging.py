@@ -1,8 +1,9 @@
 """Many analyses at once in one process, against the fake: `python -m tests.bench.judging [--count 200] [--latency 5]`.
 
 The fake runs as a process of its own and takes `--latency` seconds for every message. Measured from the first call to
-the last checked answer: wall time, CPU, stalls of the event loop (how late a 5 ms timer comes), memory above what the
-pages themselves take.
+the last checked answer: wall time, CPU, stalls of the event loop (how late a 5 ms timer comes, beside the same with
+nothing to do; and the CPU that the loop itself took, which other processes cannot inflate), memory above what the pages
+themselves take.
 """
 
 import argparse
@@ -128,6 +129,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.late_ms: list[float] = []
+        self.busy_ms: list[float] = []
         self.peak = 0
         self._process = psutil.Process()
         self._stop = threading.Event()
@@ -150,9 +152,10 @@ class Watch:
 
     async def _tick(self) -> None:
         while True:
-            begun = time.perf_counter()
+            begun, cpu = time.perf_counter(), time.thread_time()
             await asyncio.sleep(TICK_S)
             self.late_ms.append(max(0.0, time.perf_counter() - begun - TICK_S) * 1_000)
+            self.busy_ms.append((time.thread_time() - cpu) * 1_000)
 
 
 async def measure(url: str, count: int, keys: int) -> list[str]:
@@ -165,6 +168,8 @@ async def measure(url: str, count: int, keys: int) -> list[str]:
     cost = Decimal(0)
     async with ClaudeJudge(settings, Claude(settings)) as judge:
         start_up = time.perf_counter() - begun
+        async with Watch() as idle:
+            await asyncio.sleep(3)
         async with Watch() as watch:
             begun, cpu = time.perf_counter(), time.process_time()
 
@@ -176,14 +181,16 @@ async def measure(url: str, count: int, keys: int) -> list[str]:
 
             cost = sum(await asyncio.gather(*(one(which) for which in pages)), Decimal(0))
             cpu = time.process_time() - cpu
-    cuts = statistics.quantiles(watch.late_ms, n=1_000)
+    late, busy, control = (statistics.quantiles(each, n=100) for each in (watch.late_ms, watch.busy_ms, idle.late_ms))
     grown = (watch.peak - watch.before) / 2**20
     size = sum(len(data) for data in pictures)
     return [
         f"- {count} analyses at once, {SECTIONS} pictures ({size / 1e6:.2f} MB) each, {keys} API keys",
         f"- start-up {start_up:.2f} s; first answer {min(ends):.2f} s, last answer {max(ends):.2f} s",
         f"- CPU of our process: {cpu:.2f} s, {cpu / count * 1_000:.1f} ms for each analysis",
-        f"- event loop late: p50 {cuts[499]:.1f} ms, p99 {cuts[989]:.1f} ms, most {max(watch.late_ms):.1f} ms",
+        f"- event loop late: p50 {late[49]:.1f} ms, p99 {late[98]:.1f} ms, most {max(watch.late_ms):.1f} ms",
+        f"- the same with nothing to do: p99 {control[98]:.1f} ms, most {max(idle.late_ms):.1f} ms",
+        f"- event loop's own CPU between two ticks: p99 {busy[98]:.1f} ms; in all {sum(watch.busy_ms) / 1_000:.2f} s",
         f"- memory above the pages: {grown:.0f} MiB at the peak, {grown / count:.2f} MiB for each analysis",
         f"- cost by the price table: {cost} USD",
     ]

@@ -30,8 +30,8 @@ FINDINGS = Counter("cro_claude_findings_total", "Findings that a model proposed,
 INJECTION = "possible_prompt_injection"
 _OWN_MS = 250
 """Kept back from the budget for checking the answer."""
-_WORKERS = 2
-"""Threads that work on pages: so few that the event loop gets its turn between them."""
+_ENCODERS = 2
+"""Threads that decode and scale pictures."""
 _SILENT_FAILS = 3
 """A model that sees nothing where rules fail this often may have been told to."""
 _SMALLER_HELPS = frozenset(
@@ -81,7 +81,8 @@ class ClaudeJudge:
         self._settings = settings
         self._claude = claude
         self._clock = clock
-        self._pool = ThreadPoolExecutor(_WORKERS, "judge")
+        self._pool = ThreadPoolExecutor(_ENCODERS, "judge-pictures")
+        self._turns = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         """Return itself."""
@@ -98,9 +99,15 @@ class ClaudeJudge:
         self._pool.shutdown(wait=False, cancel_futures=True)
         await self._claude.aclose()
 
-    async def _aside(self, work: Callable[[], Done]) -> Done:
-        """Do a page's worth of computing without holding up the calls of all other pages."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+    async def _in_turn(self, work: Callable[[], Done]) -> Done:
+        """Do a page's worth of computing, one page in each round of the event loop.
+
+        Not in a thread: for every byte sent meanwhile the loop would have to wait for the interpreter's lock.
+        """
+        async with self._turns:
+            # The lock is handed on in the next round.
+            await asyncio.sleep(0)
+            return work()
 
     async def check_models(self, budget_ms: int = 10_000) -> dict[str, str]:
         """Ask what state each configured model is in and log those that need care; for start-up, never raises."""
@@ -136,8 +143,9 @@ class ClaudeJudge:
         self, page: JudgedPage, model: str, ledger: Ledger, deadline: Deadline, degraded: str
     ) -> Judgement:
         images = {one.id: page.images[one.id] for one in fact_table.chosen(page) if one.id in page.images}
-        ready = await self._aside(lambda: pictures.prepare(images, prices.find(model)))
-        sent = await self._aside(lambda: fact_table.build(page, ready))
+        loop = asyncio.get_running_loop()
+        ready = await loop.run_in_executor(self._pool, pictures.prepare, images, prices.find(model))
+        sent = await self._in_turn(lambda: fact_table.build(page, ready))
         if not sent.sections:
             raise ClaudeUnavailable(Trouble.NOTHING_TO_JUDGE, "no section lies in a measured viewport")
         marker = prompts.new_marker()
@@ -147,7 +155,7 @@ class ClaudeJudge:
         ledger.record(reply)
         answer = _parsed(reply, marker)
         suspicious = sent.suspicious or marker in reply.text or _suspects(answer, page)
-        verified = await self._aside(lambda: verify(answer, sent, page, suspicious=suspicious))
+        verified = await self._in_turn(lambda: verify(answer, sent, page, suspicious=suspicious))
         _count(verified, page, sent, suspicious=suspicious)
         return _judgement(verified, ledger, degraded and f"{degraded}; {model} answered", suspicious=suspicious)
 

@@ -4,12 +4,15 @@ import functools
 import re
 import unicodedata
 
-_SPACE = re.compile(r"\s+")
+_SPACE = re.compile(r"[^\S ]\s*| \s+")
+"""Every run of white space but a single blank, which is what almost all of them are."""
 _REDACTIONS = (
     (re.compile(r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}"), "[email]"),
     (re.compile(r"\b(?=\w{0,200}\d)(?=\w{0,200}[A-Za-z])[A-Za-z0-9_-]{32,}\b"), "[token]"),
     (re.compile(r"\+?\d(?:[ .()/-]{0,3}\d){8,}"), "[number]"),
 )
+_SUSPECT = re.compile(r"[@\d]")
+"""Nothing that is taken out is without one of these; most texts are, and are searched once instead of three times."""
 _SAME = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "‑": "-", "…": "..."})  # noqa: RUF001  # these are the characters that people type alike
 _CANARIES = re.compile(
     r"(?i)\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:previous|prior|above|earlier|all|your|these)\b.{0,40}"
@@ -45,6 +48,8 @@ def _printable(char: str) -> bool:
 
 def redact(text: str) -> str:
     """Replace e-mail addresses, long digit runs (phones, cards) and token-like runs."""
+    if not _SUSPECT.search(text):
+        return text
     for pattern, mark in _REDACTIONS:
         text = pattern.sub(mark, text)
     return text
