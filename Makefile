@@ -52,8 +52,8 @@ egress: .venv/.run-ready ## The egress proxy alone: make egress [PORT=9300]
 # --- checks ------------------------------------------------------------------------------------------------------------
 
 .PHONY: test lint type format check
-test: setup ## Run all tests: make test [T=path or -k expression]
-	@$(BIN)/python -m pytest $(T)
+test: setup ## Run all tests: make test [T=path or -k expression] [JOBS=3]
+	@$(BIN)/python -m pytest -n $(or $(JOBS),3) --dist loadfile $(T)
 
 lint: setup ## Style, import contracts, formatting
 	@$(BIN)/ruff check .
