@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from sqlalchemy import text
 
 from gateway.app import create_app
 from gateway.db import Database
@@ -42,6 +43,8 @@ def migrated_postgres(request: pytest.FixtureRequest) -> str:
 async def _emptied(url: str) -> None:
     db = Database(url)
     async with db.begin() as connection:
+        # The audit log refuses every removal, except to who may switch triggers off.
+        await connection.execute(text("SET LOCAL session_replication_role = replica"))
         for table in reversed(metadata.sorted_tables):
             await connection.execute(table.delete())
     await db.aclose()
