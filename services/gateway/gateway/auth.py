@@ -23,8 +23,8 @@ class AccessSettings(Settings):
 
     auth: Auth | None = Field(
         None,
-        description="required: every call needs an API key; loopback: none does, all are one tenant, and who can reach the "
-        "port is the operator's affair; not set: required where there is a pepper, else loopback on a loopback HOST only",
+        description="required: every call needs an API key; loopback: none does, and all callers are one tenant. "
+        "Not set: required where there is a pepper, else loopback, and then only a loopback HOST is listened on",
     )
     api_key_pepper: SecretStr = Field(
         SecretStr(""), description="keys the digests of API keys: 32 random characters or more; never in the database"

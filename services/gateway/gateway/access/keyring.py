@@ -13,8 +13,8 @@ import structlog
 from contracts.errors import ErrorCode
 from gateway.access import store, token
 from gateway.access.offenders import Offenders
-from gateway.auth import AccessSettings
 from gateway.access.store import Credential
+from gateway.auth import AccessSettings
 from gateway.db import Database
 from runtime.errors import ServiceError
 

@@ -1,4 +1,4 @@
-"""A tenant's day: jobs held against its quota from their acceptance, given back when they fail, booked once they are done."""
+"""A tenant's day: jobs held against its quota when accepted, given back when they fail, booked once they are done."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

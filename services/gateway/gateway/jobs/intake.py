@@ -4,6 +4,7 @@ from sqlalchemy import ColumnElement, ScalarSelect, case, func, insert, null, se
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway import walls
 from gateway.jobs import accounts, admission, confidential
 from gateway.jobs.states import NewJob, Priority, Stage
 from gateway.tables import IS_QUEUED, IS_RUNNING, jobs, lanes
@@ -47,6 +48,8 @@ async def _next_key(db: AsyncConnection, job: NewJob, share: float) -> float:
     So a tenant's thousandth waiting job stands behind every other tenant's first, and its thousandth capture behind
     its own first analysis. The upsert holds the lane until the commit, which keeps one tenant's keys apart.
     """
+    # The head is that of the whole queue.
+    await walls.widen(db)
     fresh = _head(job.priority)
     row = {"tenant_id": job.tenant_id, "kind": job.kind, "priority": int(job.priority), "last_key": fresh}
     upsert = (postgresql.insert if db.dialect.name == "postgresql" else sqlite.insert)(lanes).values(row)
@@ -55,7 +58,9 @@ async def _next_key(db: AsyncConnection, job: NewJob, share: float) -> float:
     statement = upsert.on_conflict_do_update(
         index_elements=[lanes.c.tenant_id, lanes.c.kind, lanes.c.priority], set_={"last_key": later}
     ).returning(lanes.c.last_key)
-    return float((await db.execute(statement)).scalar_one())
+    key = float((await db.execute(statement)).scalar_one())
+    await walls.narrow_again(db)
+    return key
 
 
 def _head(priority: Priority) -> ColumnElement[float]:

@@ -142,7 +142,7 @@ async def reap(db: AsyncConnection, max_crashes: int) -> Sequence[Reaped]:
 
 
 async def age(db: AsyncConnection, patience: timedelta) -> bool:
-    """Let the first batch job that has been due for longer than `patience` before interactive work. False: there is none.
+    """Let the first batch job that is due for longer than `patience` before interactive work. False: there is none.
 
     One at a time, so that interactive work keeps most of the fleet however much batch work has become old.
     """
