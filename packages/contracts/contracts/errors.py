@@ -48,6 +48,7 @@ class ErrorCode(StrEnum):
         "Idempotency-Key was used with another body",
     )
     RATE_LIMITED = "rate_limited", 429, Fault.CALLER, True, "Too many requests"
+    QUOTA_EXCEEDED = "quota_exceeded", 429, Fault.CALLER, True, "The quota of the day is used up"
     CANCELLED = "cancelled", 409, Fault.CALLER, False, "The job was cancelled"
 
     URL_INVALID = "url_invalid", 422, Fault.CALLER, False, "This is not a web address"

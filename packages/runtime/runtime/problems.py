@@ -42,6 +42,8 @@ def problem(request: Request, error: ServiceError, status: int | None = None) ->
         retry_after_s=error.retry_after_s,
     )
     headers = {} if error.retry_after_s is None else {"Retry-After": str(math.ceil(error.retry_after_s))}
+    if body.status == ErrorCode.UNAUTHENTICATED.status:
+        headers["WWW-Authenticate"] = 'Bearer realm="cro"'
     content = body.model_dump(mode="json", exclude_none=True)
     return JSONResponse(content, status_code=body.status, headers=headers, media_type=MEDIA_TYPE)
 

@@ -1,4 +1,4 @@
-"""`python -m gateway api | worker | migrate`."""
+"""`python -m gateway api | worker | migrate | admin …`."""
 
 import argparse
 import asyncio
@@ -7,8 +7,11 @@ import sys
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
+import structlog
 from prometheus_client import start_http_server
 
+from gateway import admin
+from gateway.access import plans
 from gateway.app import create_app
 from gateway.blobs.files import open_files
 from gateway.db import Database
@@ -16,17 +19,40 @@ from gateway.hints import LocalHints
 from gateway.migrate import migrate
 from gateway.pipeline import Ports
 from gateway.settings import GatewaySettings
+from gateway.tenants import store as tenants
 from gateway.worker import Worker
 from runtime import logging, serving, telemetry
 from runtime.client import ServiceClient
+from runtime.errors import ServiceError
+
+log = structlog.get_logger(__name__)
 
 _RELEASE = "0.1.0"
 
 
 def api(settings: GatewaySettings) -> int:
     """Serve HTTP until SIGINT or SIGTERM; return the exit status."""
+    if settings.open_to(settings.host):
+        sys.stderr.write(
+            f"gateway api: HOST={settings.host} without API keys would let everybody in. Set API_KEY_PEPPER, or "
+            "AUTH=loopback where nobody else can reach the port.\n"
+        )
+        return 1
+    asyncio.run(_apply_plans(settings))
     drain = timedelta(seconds=settings.drain_seconds)
     return serving.run(create_app(settings), "gateway api", host=settings.host, port=settings.port, drain=drain)
+
+
+async def _apply_plans(settings: GatewaySettings) -> None:
+    db = Database(settings.database_url)
+    try:
+        async with db.begin() as connection:
+            await tenants.apply(connection, plans.load(settings.plans_file))
+    except ServiceError as error:
+        # Not a reason to stay away: the next start does it.
+        log.warning("plans_not_applied", reason=error.reason)
+    finally:
+        await db.aclose()
 
 
 async def work(settings: GatewaySettings) -> None:
@@ -49,14 +75,18 @@ async def work(settings: GatewaySettings) -> None:
 def main() -> None:
     """Run one of the commands."""
     parser = argparse.ArgumentParser(prog="python -m gateway", description="The public API and its queue worker.")
-    parser.add_argument("command", choices=["api", "worker", "migrate"])
-    command = parser.parse_args().command
+    parser.add_argument("command", choices=["api", "worker", "migrate", "admin"])
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help="of admin: see `admin --help`")
+    arguments = parser.parse_args()
+    command = arguments.command
     settings = GatewaySettings()
     logging.configure("gateway", settings.log_level)
     telemetry.configure("gateway", _RELEASE)
     # A file has no operator who would do it beforehand, and nobody else's release runs on it.
     if command == "migrate" or settings.database_url.startswith("sqlite"):
         migrate(settings.database_url)
+    if command == "admin":
+        admin.app(arguments.rest, prog_name="python -m gateway admin")
     if command == "api":
         sys.exit(api(settings))
     if command == "worker":

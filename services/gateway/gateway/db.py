@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from contracts.errors import ErrorCode
+from gateway import walls
 from runtime.errors import ServiceError
 
 log = structlog.get_logger(__name__)
@@ -49,10 +50,12 @@ class Database:
         """Prepare `url` (postgresql+asyncpg or sqlite+aiosqlite); nothing is opened yet."""
         self.dialect = make_url(url).get_backend_name()
         self._engine = _sqlite(url) if self.dialect == "sqlite" else _postgres(url)
+        self._row_security = _RowSecurity(self._engine)
         # Where a statement is a transaction of its own, two of its three round trips are saved.
         alone = {} if self.dialect == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
         self._single = self._engine.execution_options(**alone)
         self._reader = self._engine.execution_options(reading=True, **alone)
+        self._narrowed = self._engine.execution_options(**{walls.WALLED: True})
         # SQLite has one writer: waiting here costs less than polling its lock.
         self._writer = asyncio.Lock() if self.dialect == "sqlite" else None
 
@@ -63,8 +66,12 @@ class Database:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction that commits at the end. Raises `ServiceError(UNAVAILABLE)` when the database is away."""
-        async with self._writing(self._engine) as connection:
+        async with self._writing(self._narrowed if self._is_walled() else self._engine) as connection:
             yield connection
+
+    def _is_walled(self) -> bool:
+        """Whether a request's tenant is bound, and the server would hold it to its own rows."""
+        return walls.bound() is not None and self.dialect == "postgresql" and self._row_security.active
 
     @asynccontextmanager
     async def once(self) -> AsyncIterator[AsyncConnection]:
@@ -80,7 +87,7 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection for statements that only read, and wait for no writer. Raises as `begin` does."""
-        async with _transaction(self._reader) as connection:
+        async with _transaction(self._narrowed if self._is_walled() else self._reader) as connection:
             yield connection
 
     async def insist(self, write: Write[Done], patience: timedelta) -> Done:
@@ -105,10 +112,29 @@ class Database:
             await connection.execute(text("SELECT 1"))
 
 
+class _RowSecurity:
+    """Whether the server holds our role to policies. Supposed, until the first connection could ask."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        """Ask with each new connection."""
+        self.active = True
+        if engine.dialect.name == "postgresql":
+            event.listen(engine.sync_engine, "connect", self._ask)
+
+    def _ask(self, connection: Any, _record: object) -> None:  # noqa: ANN401  # the driver's own, adapted and untyped
+        cursor = connection.cursor()
+        cursor.execute("SELECT coalesce(row_security_active(to_regclass('jobs')), true)")
+        (self.active,) = cursor.fetchone()
+        cursor.close()
+        connection.rollback()
+
+
 @asynccontextmanager
 async def _transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     try:
         async with engine.begin() as connection:
+            if walls.is_narrowed(connection):
+                await walls.narrow(connection)
             yield connection
     except _OURS:
         raise
@@ -134,6 +160,7 @@ def _json(document: object) -> str:
 def _postgres(url: str) -> AsyncEngine:
     server = {
         "application_name": "cro-gateway",
+        walls.SETTING: walls.ALL,
         "jit": "off",
         "statement_timeout": str(_STATEMENT_S * 1_000),
         "idle_in_transaction_session_timeout": str(_STATEMENT_S * 1_000),

@@ -13,4 +13,5 @@ WORK_SECONDS = Histogram("cro_job_stage_seconds", "Time in one stage of one atte
 QUEUED = Gauge("cro_jobs_queued", "Jobs waiting in the whole queue", ["kind", "priority"])
 RUNNING = Gauge("cro_jobs_running", "Jobs in progress in the whole fleet", ["kind", "priority"])
 OLDEST_SECONDS = Gauge("cro_jobs_oldest_due_seconds", "How long the first due job has waited", ["kind", "priority"])
+AUDIT_LOST = Counter("cro_audit_lost_total", "Mutating calls that could not be written to the audit log")
 TICK_FAILURES = Counter("cro_worker_tick_failures_total", "Rounds of a worker's loops that failed", ["loop"])

@@ -51,7 +51,8 @@ async def until_final(parts: Parts, caller: Caller, kind: Kind, job_id: str, pat
 
     No connection is held while waiting. The hint saves time; without one, the row is looked at each second.
     """
-    until = time.monotonic() + patience.wait.total_seconds()
+    wait_s = min(patience.wait.total_seconds(), caller.plan.max_wait_s)
+    until = time.monotonic() + wait_s
     while (left := until - time.monotonic()) > 0:
         async with parts.db.read() as db:
             state = await records.state(db, kind, caller.tenant_id, job_id)

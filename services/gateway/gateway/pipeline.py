@@ -15,7 +15,7 @@ from contracts.render import RenderResult
 from contracts.result import Analysis
 from gateway.blobs.base import BlobStore
 from gateway.db import Database
-from gateway.jobs import confidential, outcomes
+from gateway.jobs import confidential, outcomes, spending
 from gateway.jobs.states import Claimed, Document, Kind, LeaseLostError, Stage
 from gateway.metrics import WORK_SECONDS
 from gateway.orders import analysis_keys, analyze_order, asked, capture_keys, fetch_order, render_order
@@ -68,8 +68,11 @@ class Pipeline:
 
     async def _held(self, job: Claimed) -> Decimal | None:
         """Return how much of the tenant's AI budget this analysis may spend, held until its end. None: no limit."""
-        limit = self.settings.tenant_ai_budget_usd_per_day
-        if limit is None or job.preset is Preset.RULES:
+        if job.preset is Preset.RULES:
+            return None
+        async with self.db.read() as db:
+            limit = await spending.limit_of(db, job.tenant_id, self.settings.tenant_ai_budget_usd_per_day)
+        if limit is None:
             return None
         wanted = Decimal(str(self.settings.ai_reservation_usd.get(job.preset or "", 0)))
         held = await self.db.insist(lambda db: outcomes.reserve(db, job, wanted, limit), self.settings.patience)

@@ -4,11 +4,13 @@ from typing import Any
 
 from contracts.errors import ErrorCode
 
+_ANYWHERE = (ErrorCode.UNAUTHENTICATED, ErrorCode.FORBIDDEN, ErrorCode.RATE_LIMITED, ErrorCode.UNAVAILABLE)
+
 
 def refusals(*codes: ErrorCode) -> dict[int | str, dict[str, Any]]:
     """Describe the problem answers of an operation for OpenAPI."""
     by_status: dict[int | str, dict[str, Any]] = {}
-    for code in (*codes, ErrorCode.UNAVAILABLE):
+    for code in dict.fromkeys((*codes, *_ANYWHERE)):
         text = by_status.get(code.status, {}).get("description", "")
         line = f"`{code.value}`: {code.headline}."
         content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}

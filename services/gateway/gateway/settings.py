@@ -5,10 +5,10 @@ from decimal import Decimal
 
 from pydantic import Field
 
-from runtime.settings import Settings
+from gateway.auth import AccessSettings
 
 
-class GatewaySettings(Settings):
+class GatewaySettings(AccessSettings):
     """Settings of the API and the worker; each field is the environment variable of the same name in capitals."""
 
     host: str = Field("127.0.0.1", description="address to listen on")

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import structlog
 
@@ -11,7 +12,7 @@ from gateway import metrics
 from gateway.attempts import Attempts
 from gateway.db import Database
 from gateway.hints import QUEUE, Hints, job_topic
-from gateway.jobs import confidential, leases, spending
+from gateway.jobs import admission, confidential, leases, spending
 from gateway.jobs.states import Claimed
 from gateway.pipeline import Pipeline, Ports
 from gateway.room import Room
@@ -136,9 +137,14 @@ class Worker:
         # After an outage of the database every lease looks expired: first let the living renew theirs.
         if time.monotonic() - self._database_failed_at >= self._settings.lease_seconds:
             await self._reap()
-        if self._settings.tenant_ai_budget_usd_per_day is not None:
-            async with self._db.begin() as db:
-                await spending.sweep(db)
+        async with self._db.begin() as db:
+            await spending.sweep(db)
+        async with self._db.begin() as db:
+            let_in = await admission.sweep(db)
+        async with self._db.begin() as db:
+            let_in += await leases.age(db, timedelta(seconds=self._settings.batch_patience_seconds))
+        if let_in:
+            await self._hints.notify(QUEUE)
         async with self._db.read() as db:
             depths = await leases.depth(db)
             overdue = await confidential.overdue(db)
@@ -154,7 +160,7 @@ class Worker:
             metrics.OLDEST_SECONDS.labels(*labels).set(depth.oldest.total_seconds())
 
     async def _reap(self) -> None:
-        async with self._db.once() as db:
+        async with self._db.begin() as db:
             reaped = await leases.reap(db, self._settings.max_crashes)
         for job in reaped:
             log.warning("job_reaped", job_id=job.id, dead=job.dead)

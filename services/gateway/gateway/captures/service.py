@@ -40,7 +40,7 @@ async def create(parts: Parts, caller: Caller, request: FetchRequest) -> str:
     """Accept a capture and return its id. Raises `ServiceError` for what may not be opened, or not in this way."""
     target = netguard.parse(request.url)
     parts.policy.check_target(target)
-    limits.check(request, parts.settings)
+    limits.check(request, parts.settings, caller.plan)
     if request.max_cost_usd is None:
         request = request.model_copy(update={"max_cost_usd": parts.settings.capture_max_cost_usd})
     options, secrets = stored_form(request)

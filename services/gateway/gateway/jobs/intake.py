@@ -4,8 +4,9 @@ from sqlalchemy import ColumnElement, ScalarSelect, case, func, insert, null, se
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.jobs import confidential
-from gateway.jobs.states import NewJob, Priority, Stage, State
+from gateway import walls
+from gateway.jobs import accounts, admission, confidential
+from gateway.jobs.states import NewJob, Priority, Stage
 from gateway.tables import IS_QUEUED, IS_RUNNING, jobs, lanes
 from gateway.times import now_plus
 from runtime.ids import new_id
@@ -14,8 +15,10 @@ _COST = 1.0
 
 
 async def enqueue(db: AsyncConnection, job: NewJob) -> str:
-    """Write the row that is the job, and return its id."""
-    order_key = await _next_key(db, job)
+    """Write the row that is the job, and return its id. Raises QUOTA_EXCEEDED when the tenant's day is used up."""
+    allowed = await admission.terms(db, job.tenant_id)
+    day = await accounts.hold(db, job.tenant_id, job.kind, (allowed.daily or {}).get(job.kind))
+    order_key = await _next_key(db, job, allowed.share)
     job_id = new_id(job.kind.id_prefix)
     row = {
         "id": job_id,
@@ -27,10 +30,11 @@ async def enqueue(db: AsyncConnection, job: NewJob) -> str:
         "trace": job.trace,
         "priority": int(job.priority),
         "order_key": order_key,
-        "state": State.QUEUED,
+        "state": await admission.first_state(db, job.tenant_id, allowed),
         "stage": Stage.RENDER,
         "run_at": now_plus(),
         "created_at": now_plus(),
+        "quota_day": day,
     }
     await db.execute(insert(jobs).values(row))
     if job.secrets:
@@ -38,21 +42,25 @@ async def enqueue(db: AsyncConnection, job: NewJob) -> str:
     return job_id
 
 
-async def _next_key(db: AsyncConnection, job: NewJob) -> float:
-    """Start-time fair queueing: key = max(head of the queue, the tenant's last key + cost).
+async def _next_key(db: AsyncConnection, job: NewJob, share: float) -> float:
+    """Start-time fair queueing: key = max(head of the queue, the tenant's last key + cost / share).
 
     So a tenant's thousandth waiting job stands behind every other tenant's first, and its thousandth capture behind
     its own first analysis. The upsert holds the lane until the commit, which keeps one tenant's keys apart.
     """
+    # The head is that of the whole queue.
+    await walls.widen(db)
     fresh = _head(job.priority)
     row = {"tenant_id": job.tenant_id, "kind": job.kind, "priority": int(job.priority), "last_key": fresh}
     upsert = (postgresql.insert if db.dialect.name == "postgresql" else sqlite.insert)(lanes).values(row)
-    behind_own = lanes.c.last_key + _COST
+    behind_own = lanes.c.last_key + _COST / share
     later = case((upsert.excluded.last_key > behind_own, upsert.excluded.last_key), else_=behind_own)
     statement = upsert.on_conflict_do_update(
         index_elements=[lanes.c.tenant_id, lanes.c.kind, lanes.c.priority], set_={"last_key": later}
     ).returning(lanes.c.last_key)
-    return float((await db.execute(statement)).scalar_one())
+    key = float((await db.execute(statement)).scalar_one())
+    await walls.narrow_again(db)
+    return key
 
 
 def _head(priority: Priority) -> ColumnElement[float]:

@@ -13,8 +13,9 @@ Document: TypeAlias = dict[str, object]
 
 
 class State(StrEnum):
-    """Where a job is. The last three are final."""
+    """Where a job is. The last three are final; `waiting`: its tenant has as many in the queue as its plan allows."""
 
+    WAITING = "waiting"
     QUEUED = "queued"
     RENDERING = "rendering"
     ANALYZING = "analyzing"
