@@ -1,6 +1,6 @@
-"""What a small tenant notices of a big one: `python -m tests.bench.fairness [--seconds 20]`.
+"""What a small tenant notices of a big one: `python -m tests.bench.fairness [--seconds 25]`.
 
-One gateway with keys, one worker of four places, a made-up fleet whose renders take 200 ms. Tenant B asks for one page
+One gateway with keys, one worker of four places, a made-up fleet whose renders take a second. Tenant B asks for one page
 after another and waits for each; first alone, then while tenant A keeps fifty times as many unfinished. No plan caps A,
 so this is the queue's order alone; a second run gives A the cap of a plan.
 """
@@ -32,7 +32,7 @@ from tests.fixtures.fleet import Fleet
 from tests.fixtures.gateway import BASE, Platform
 from tests.fixtures.postgres import running_postgres
 
-RENDER_S = 0.2
+RENDER_S = 1.0
 PLACES = 4
 BIG = 50
 CAP = 8
@@ -113,7 +113,7 @@ def _p(taken: list[float], percent: int) -> float:
     return statistics.quantiles(taken, n=100, method="inclusive")[percent - 1]
 
 
-async def report(seconds: float = 20) -> list[str]:
+async def report(seconds: float = 25) -> list[str]:
     """Measure both databases; return a Markdown table."""
     lines = [
         f"B asks for one page after another ({PLACES} places, renders of {RENDER_S * 1_000:.0f} ms); A keeps {BIG} waiting.",
@@ -137,7 +137,7 @@ async def report(seconds: float = 20) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--seconds", type=float, default=25)
     seconds = parser.parse_args().seconds
     logging.configure("bench", "WARNING")
     print("\n".join(asyncio.run(report(seconds))))
