@@ -1,8 +1,8 @@
 """What a small tenant notices of a big one: `python -m tests.bench.fairness [--seconds 25]`.
 
-One gateway with keys, one worker of four places, a made-up fleet whose renders take a second. Tenant B asks for one page
-after another and waits for each; first alone, then while tenant A keeps fifty times as many unfinished. No plan caps A,
-so this is the queue's order alone; a second run gives A the cap of a plan.
+One gateway with keys, one worker of four places, a made-up fleet whose renders take a second. Tenant B asks for one
+page after another and waits for each; first alone, then while tenant A keeps fifty times as many unfinished. No plan
+caps A, so this is the queue's order alone; a second run gives A the cap of a plan.
 """
 
 import argparse
@@ -116,7 +116,7 @@ def _p(taken: list[float], percent: int) -> float:
 async def report(seconds: float = 25) -> list[str]:
     """Measure both databases; return a Markdown table."""
     lines = [
-        f"B asks for one page after another ({PLACES} places, renders of {RENDER_S * 1_000:.0f} ms); A keeps {BIG} waiting.",
+        f"B asks for one page after another; A keeps {BIG} unfinished ({PLACES} places, renders of {RENDER_S:.0f} s).",
         "",
         "| database | cap of A | B alone, p50 / p95 ms | B beside A, p50 / p95 ms | ratio of p95 (bound: 2) |",
         "|---|---|---:|---:|---:|",
