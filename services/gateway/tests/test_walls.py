@@ -1,7 +1,7 @@
 """Row-level security: with a role of its own, a query that forgets its tenant still sees no other's rows."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import exc, insert, select, text
@@ -21,7 +21,7 @@ ROLE = "cro_app_of_tests"
 
 
 @pytest.fixture
-def role_url(postgres: Postgres, migrated_postgres: str) -> Iterator[str]:
+def role_url(postgres: Postgres, migrated_postgres: str) -> str:
     grants = f"""DO $$ BEGIN CREATE ROLE {ROLE} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$"""
 
     async def prepare() -> None:
@@ -37,7 +37,7 @@ def role_url(postgres: Postgres, migrated_postgres: str) -> Iterator[str]:
         await db.aclose()
 
     asyncio.run(prepare())
-    yield migrated_postgres.replace("postgres@", f"{ROLE}@")
+    return migrated_postgres.replace("postgres@", f"{ROLE}@")
 
 
 @pytest.fixture
@@ -76,9 +76,9 @@ async def test_a_request_sees_its_own_rows_whatever_it_asks(app_db: Database) ->
 async def test_a_request_writes_nothing_for_others(app_db: Database) -> None:
     await fill(app_db)
     walls.bind("a")
+    values = {"tenant_id": "b", "kind": "capture", "priority": 0, "last_key": 1.0}
     with pytest.raises(exc.DBAPIError, match="row-level security"):
         async with app_db.begin() as connection:
-            values = {"tenant_id": "b", "kind": "capture", "priority": 0, "last_key": 1.0}
             await connection.execute(insert(lanes).values(values))
 
 

@@ -66,7 +66,8 @@ async def promote(db: AsyncConnection, tenant_id: str) -> int:
         .cte("chosen")
     )
     statement = update(jobs).where(jobs.c.id.in_(select(chosen.c.id))).values(state=State.QUEUED)
-    return (await db.execute(statement)).rowcount
+    # Returned and counted: SQLite's driver counts no rows of a statement that begins with WITH.
+    return len((await db.execute(statement.returning(jobs.c.id))).all())
 
 
 async def sweep(db: AsyncConnection) -> int:
