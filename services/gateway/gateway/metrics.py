@@ -14,3 +14,6 @@ QUEUED = Gauge("cro_jobs_queued", "Jobs waiting in the whole queue", ["kind", "p
 RUNNING = Gauge("cro_jobs_running", "Jobs in progress in the whole fleet", ["kind", "priority"])
 OLDEST_SECONDS = Gauge("cro_jobs_oldest_due_seconds", "How long the first due job has waited", ["kind", "priority"])
 TICK_FAILURES = Counter("cro_worker_tick_failures_total", "Rounds of a worker's loops that failed", ["loop"])
+BROKER_FAILURES = Counter("cro_broker_failures_total", "Commands to Redis that were not answered in time", ["how"])
+LIMIT_FALLBACKS = Counter("cro_limit_fallbacks_total", "Requests judged by this process alone, with Redis away")
+SHED = Counter("cro_requests_shed_total", "Requests refused before any work was done", ["code"])
