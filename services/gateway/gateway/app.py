@@ -5,16 +5,28 @@ from contextlib import asynccontextmanager
 
 import structlog
 from fastapi import FastAPI
+from starlette.middleware import Middleware
 
 from gateway import manual, simple
 from gateway.analyses import endpoints as analyses
+from gateway.backlog import Backlog
 from gateway.blobs import endpoints as blob_endpoints
 from gateway.blobs.files import open_files
+from gateway.broker import Broker
 from gateway.captures import endpoints as captures
 from gateway.db import Database
+from gateway.edge.addresses import Proxies, networks
+from gateway.edge.bodies import Bounds
+from gateway.edge.doorway import Doorway, House
+from gateway.guard import LIMITED
+from gateway.health import endpoints as health
 from gateway.hints import Hints, LocalHints
+from gateway.limits.local import LocalLimiter
+from gateway.limits.policy import Rates
+from gateway.limits.shared import SharedLimiter
 from gateway.readiness import Readiness
 from gateway.settings import GatewaySettings
+from gateway.shared_hints import SharedHints
 from gateway.wiring import Parts
 from runtime.netguard import AddressPolicy
 from runtime.web import service_app
@@ -27,25 +39,51 @@ Every failure is an [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem w
 [list of errors](/docs/errors)."""
 
 
-def create_app(settings: GatewaySettings, *, hints: Hints | None = None) -> FastAPI:
-    """Build the API. `hints` is shared with a worker in the same process; the parts are at `app.state.parts`."""
-    parts = Parts(
+def _parts(settings: GatewaySettings, hints: Hints | None) -> Parts:
+    db = Database(settings.database_url, settings.api_database_seconds)
+    broker = Broker(settings.redis_url) if settings.redis_url else None
+    return Parts(
         settings=settings,
-        db=Database(settings.database_url),
-        hints=hints or LocalHints(),
+        db=db,
+        hints=hints or (SharedHints(settings.redis_url, broker) if broker else LocalHints()),
         blobs=open_files(settings.blobs_url, settings.blobs_base_url, settings.blobs_secret),
         policy=AddressPolicy.from_setting(settings.egress_allow_private),
+        broker=broker,
+        limiter=SharedLimiter(broker, settings.api_processes) if broker else LocalLimiter(),
+        rates=Rates(settings.rate_limit_key, settings.rate_limit_tenant, settings.rate_limit_address),
+        backlog=Backlog(db, settings.queue_limit),
+        readiness=Readiness(db, broker),
     )
+
+
+def _house(parts: Parts) -> House:
+    settings = parts.settings
+    return House(
+        proxies=Proxies(networks(settings.trusted_proxies)),
+        bounds=Bounds(settings.max_body_bytes, settings.max_upload_bytes, settings.body_timeout_seconds),
+        concurrency=settings.limit_concurrency,
+        tally=parts.tally,
+        leaving=lambda: parts.readiness.leaving,
+    )
+
+
+def create_app(settings: GatewaySettings, *, hints: Hints | None = None) -> FastAPI:
+    """Build the API. `hints` is shared with a worker in the same process; the parts are at `app.state.parts`."""
+    parts = _parts(settings, hints)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        await parts.hints.aclose()
+        if parts.broker is not None:
+            await parts.broker.aclose()
         await parts.db.aclose()
 
     app = service_app(
         "gateway",
-        ready=Readiness(parts.db).check,
+        ready=parts.readiness.check,
         lifespan=lifespan,
+        middleware=[Middleware(Doorway, house=_house(parts))],
         title="CRO Analyzer",
         version="0.1.0",
         description=_ABOUT,
@@ -55,9 +93,9 @@ def create_app(settings: GatewaySettings, *, hints: Hints | None = None) -> Fast
     app.state.parts = parts
     if settings.capture_allow_scripts:
         log.warning("capture_scripts_allowed")
-    app.include_router(analyses.router)
-    app.include_router(captures.router)
-    app.include_router(simple.router)
+    for routes in (analyses.router, captures.router, simple.router):
+        app.include_router(routes, dependencies=[LIMITED])
+    app.include_router(health.router)
     app.include_router(manual.router)
     app.include_router(blob_endpoints.router(parts.blobs))
     app.mount(manual.ASSETS, manual.assets())

@@ -153,3 +153,6 @@ ai_reservations = Table(
     Column("microusd", BigInteger, nullable=False),
 )
 """What of `ai_spend.reserved_microusd` is held for which job. A deleted job's is swept, so no foreign key."""
+
+IS_FINISHED = jobs.c.finished_at.is_not(None)
+Index("ix_jobs_finished", jobs.c.finished_at, postgresql_where=IS_FINISHED, sqlite_where=IS_FINISHED)

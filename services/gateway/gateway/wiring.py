@@ -1,16 +1,22 @@
 """What the endpoints share, and how they get it."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.backlog import Backlog
 from gateway.blobs.files import FileBlobs
+from gateway.broker import Broker
 from gateway.db import Database
 from gateway.hints import Hints
+from gateway.limits.local import Limiter
+from gateway.limits.policy import Rates
+from gateway.readiness import Readiness
 from gateway.settings import GatewaySettings
+from gateway.tally import Tally
 from runtime.netguard import AddressPolicy
 
 LOCAL_TENANT = "local"
@@ -25,6 +31,12 @@ class Parts:
     hints: Hints
     blobs: FileBlobs
     policy: AddressPolicy
+    broker: Broker | None
+    limiter: Limiter
+    rates: Rates
+    backlog: Backlog
+    readiness: Readiness
+    tally: Tally = field(default_factory=Tally)
 
 
 @dataclass(frozen=True)
@@ -32,6 +44,7 @@ class Caller:
     """Who asks. Every query names its tenant."""
 
     tenant_id: str
+    key_id: str = ""
 
 
 def _parts(request: Request) -> Parts:

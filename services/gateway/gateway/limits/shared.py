@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from redis.asyncio import Redis
 
 from gateway import metrics
-from gateway.broker import Broker, BrokerAwayError
+from gateway.broker import Broker, BrokerAwayError, send
 from gateway.limits.gcra import Level, Limit, Verdict, taken
 from gateway.limits.local import LocalLimiter
 
@@ -65,7 +65,7 @@ class SharedLimiter:
 async def _take(redis: Redis, limits: Sequence[Limit]) -> Verdict:
     keys = [_PREFIX + limit.key for limit in limits]
     numbers = [n for limit in limits for n in (limit.interval_us, limit.tolerance_us, limit.increment_us)]
-    answer = await redis.execute_command("EVAL", _SCRIPT, len(keys), *keys, *numbers)
+    answer = await send(redis, "EVAL", _SCRIPT, len(keys), *keys, *numbers)
     levels = [
         Level(limit, int(answer[3 * i]), int(answer[3 * i + 1]), int(answer[3 * i + 2]))
         for i, limit in enumerate(limits)
