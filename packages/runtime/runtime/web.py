@@ -10,12 +10,15 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from runtime import problems
 from runtime.requests import RequestMiddleware
 
-Ready = Callable[[], Awaitable[None]]
+Ready = Callable[[], Awaitable[str | None]]
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 def service_app(service: str, *, ready: Ready, lifespan: Lifespan, **options: Any) -> FastAPI:  # noqa: ANN401  # FastAPI's own options
-    """Make a service's application. `ready` raises `ServiceError` while the service should get no traffic."""
+    """Make a service's application. `ready` raises `ServiceError` while the service should get no traffic.
+
+    What it returns is shown as the status, `ready` where it is nothing.
+    """
     app = FastAPI(lifespan=lifespan, **options)
     problems.install(app)
     app.add_middleware(RequestMiddleware, service=service)
@@ -26,8 +29,7 @@ def service_app(service: str, *, ready: Ready, lifespan: Lifespan, **options: An
 
     @app.get("/readyz", tags=["health"], summary="The service can take work")
     async def readyz() -> dict[str, str]:
-        await ready()
-        return {"status": "ready"}
+        return {"status": await ready() or "ready"}
 
     @app.get("/metrics", tags=["health"], summary="Prometheus metrics", include_in_schema=False)
     async def metrics() -> Response:

@@ -46,10 +46,13 @@ _OURS = (exc.IntegrityError, exc.ProgrammingError, exc.DataError, exc.NotSupport
 class Database:
     """One database: `begin` for several writes that belong together, `once` for one statement, `read` to look."""
 
-    def __init__(self, url: str) -> None:
-        """Prepare `url` (postgresql+asyncpg or sqlite+aiosqlite); nothing is opened yet."""
+    def __init__(self, url: str, answer_s: float = _STATEMENT_S) -> None:
+        """Prepare `url` (postgresql+asyncpg or sqlite+aiosqlite); nothing is opened yet.
+
+        `answer_s`: how long a statement on Postgres may take.
+        """
         self.dialect = make_url(url).get_backend_name()
-        self._engine = _sqlite(url) if self.dialect == "sqlite" else _postgres(url)
+        self._engine = _sqlite(url) if self.dialect == "sqlite" else _postgres(url, answer_s)
         self._row_security = _RowSecurity(self._engine)
         # Where a statement is a transaction of its own, two of its three round trips are saved.
         alone = {} if self.dialect == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
@@ -58,6 +61,16 @@ class Database:
         self._narrowed = self._engine.execution_options(**{walls.WALLED: True})
         # SQLite has one writer: waiting here costs less than polling its lock.
         self._writer = asyncio.Lock() if self.dialect == "sqlite" else None
+
+    @property
+    def size(self) -> int:
+        """How many connections there may be; 0: any number."""
+        return getattr(self._engine.pool, "size", int)()
+
+    @property
+    def in_use(self) -> int:
+        """How many connections are in use."""
+        return getattr(self._engine.pool, "checkedout", int)()
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -157,15 +170,15 @@ def _json(document: object) -> str:
     return _NUL.sub(r"\1\\ufffd", whole)
 
 
-def _postgres(url: str) -> AsyncEngine:
+def _postgres(url: str, answer_s: float) -> AsyncEngine:
     server = {
         "application_name": "cro-gateway",
         walls.SETTING: walls.ALL,
         "jit": "off",
-        "statement_timeout": str(_STATEMENT_S * 1_000),
+        "statement_timeout": str(round(answer_s * 1_000)),
         "idle_in_transaction_session_timeout": str(_STATEMENT_S * 1_000),
     }
-    arguments = {"timeout": _CONNECT_S, "command_timeout": _STATEMENT_S, "server_settings": server}
+    arguments = {"timeout": min(_CONNECT_S, answer_s), "command_timeout": answer_s, "server_settings": server}
     engine = create_async_engine(
         url,
         pool_size=10,

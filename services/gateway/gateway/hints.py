@@ -26,6 +26,9 @@ class Hints(Protocol):
     async def wait(self, topic: str, timeout: timedelta) -> None:
         """Return when `topic` was notified, or after `timeout`. Waking without a cause is allowed."""
 
+    async def aclose(self) -> None:
+        """Let go of what is held."""
+
 
 class LocalHints:
     """Wake-ups inside one process, whichever event loop of it each side runs in."""
@@ -63,6 +66,9 @@ class LocalHints:
             return
         finally:
             self._forget(topic, future)
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
 
     def _forget(self, topic: str, future: asyncio.Future[None]) -> None:
         with self._lock:

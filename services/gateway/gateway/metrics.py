@@ -15,3 +15,6 @@ RUNNING = Gauge("cro_jobs_running", "Jobs in progress in the whole fleet", ["kin
 OLDEST_SECONDS = Gauge("cro_jobs_oldest_due_seconds", "How long the first due job has waited", ["kind", "priority"])
 AUDIT_LOST = Counter("cro_audit_lost_total", "Mutating calls that could not be written to the audit log")
 TICK_FAILURES = Counter("cro_worker_tick_failures_total", "Rounds of a worker's loops that failed", ["loop"])
+BROKER_FAILURES = Counter("cro_broker_failures_total", "Commands to Redis that were not answered in time", ["how"])
+LIMIT_FALLBACKS = Counter("cro_limit_fallbacks_total", "Requests judged by this process alone, with Redis away")
+SHED = Counter("cro_requests_shed_total", "Requests refused before any work was done", ["code"])

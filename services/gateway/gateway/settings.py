@@ -6,6 +6,7 @@ from decimal import Decimal
 from pydantic import Field
 
 from gateway.auth import AccessSettings
+from gateway.rates import Rate
 
 
 class GatewaySettings(AccessSettings):
@@ -40,6 +41,44 @@ class GatewaySettings(AccessSettings):
     analyze_budget_seconds: int = Field(120, ge=5, le=175, description="longest analysis of a render")
 
     worker_concurrency: int = Field(4, ge=1, le=200, description="jobs in progress in one worker")
+    redis_url: str = Field(
+        "", description="redis://… or unix://…: limits and wake-ups that all processes share; empty: this process alone"
+    )
+    workers: int = Field(1, ge=1, le=64, description="processes that `api` or `worker` starts on this machine")
+    limit_concurrency: int = Field(
+        2_000,
+        ge=0,
+        description="requests that one API process works on at once, waiting callers included; 0: any number",
+    )
+    api_processes: int = Field(
+        2, ge=1, description="API processes in all: each grants its share of a rate limit while Redis is away"
+    )
+    trusted_proxies: str = Field(
+        "", description="networks whose X-Forwarded-For and X-Forwarded-Proto are believed: 10.0.0.0/8,fd00::/8"
+    )
+    max_body_bytes: int = Field(1_048_576, ge=1_024, description="largest request body, except uploads")
+    max_upload_bytes: int = Field(12_582_912, ge=1_024, description="largest multipart request body")
+    body_timeout_seconds: float = Field(20, gt=0, le=300, description="time in which a request body has to arrive")
+    queue_limit: int = Field(
+        10_000, ge=1, description="waiting jobs from which on new ones are refused, until a tenth of them is done"
+    )
+    rate_limit_key: Rate = Field(
+        Rate("1200/60/200"), description="requests / seconds / of these at once, for one API key; `off`: no limit"
+    )
+    rate_limit_tenant: Rate = Field(Rate("3000/60/500"), description="the same, for all keys of one tenant")
+    rate_limit_address: Rate = Field(
+        Rate("1200/60/200"), description="the same, for one client address (IPv6: /64); loopback has none"
+    )
+    shutdown_grace_seconds: float = Field(
+        5,
+        ge=0,
+        le=120,
+        description="time between SIGTERM and closing the door, in which `/readyz` says no; SIGINT: none",
+    )
+    api_database_seconds: float = Field(
+        2, ge=0.1, le=10, description="longest time that a request waits for one statement"
+    )
+
     lease_seconds: float = Field(30, ge=1, le=600, description="silence after which a worker counts as dead")
     poll_seconds: float = Field(1, gt=0, le=30, description="longest time to miss a lost wake-up")
     drain_seconds: float = Field(25, ge=0, le=600, description="time to finish on SIGTERM before jobs are given back")

@@ -13,9 +13,10 @@ from contracts.result import Analysis
 from contracts.wire import PublicInput, Wire
 from gateway.analyses import service
 from gateway.analyses.store import Record
+from gateway.guard import ROOM
 from gateway.jobs.states import State
 from gateway.patience import MAX_WAIT_S, RETRY_AFTER_S, Patience
-from gateway.refusals import refusals
+from gateway.refusals import MAKING, refusals
 from gateway.wiring import TheCaller, TheParts
 from runtime.errors import ServiceError
 
@@ -62,6 +63,7 @@ def _task(record: Record) -> Task:
     "/analyze",
     summary="Analyse a page in one call",
     response_model=Analysis,
+    dependencies=[ROOM],
     responses={
         202: {"model": Task, "description": "Not finished yet: ask `status_url`"},
         **refusals(
@@ -71,6 +73,7 @@ def _task(record: Record) -> Task:
             ErrorCode.TARGET_STATUS,
             ErrorCode.PAGE_EMPTY,
             ErrorCode.INTERNAL,
+            *MAKING,
         ),
     },
 )

@@ -245,3 +245,5 @@ audit_events = Table(
     Index("ix_audit_events_tenant_id_id", "tenant_id", "id"),
 )
 """Who changed what. Triggers refuse every change of a row and its removal."""
+IS_FINISHED = jobs.c.finished_at.is_not(None)
+Index("ix_jobs_finished", jobs.c.finished_at, postgresql_where=IS_FINISHED, sqlite_where=IS_FINISHED)

@@ -1,7 +1,7 @@
 """What the endpoints share, and how they get it."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Security
@@ -15,11 +15,17 @@ from gateway.access.keyring import Keyring
 from gateway.access.plans import Plan, Plans
 from gateway.access.scopes import EVERY_SCOPE, Scope, for_route
 from gateway.auth import Auth
+from gateway.backlog import Backlog
 from gateway.blobs.files import FileBlobs
+from gateway.broker import Broker
 from gateway.db import Database
 from gateway.hints import Hints
+from gateway.limits.local import Limiter
+from gateway.limits.policy import Rates
 from gateway.origin import address_of
+from gateway.readiness import Readiness
 from gateway.settings import GatewaySettings
+from gateway.tally import Tally
 from runtime.errors import ServiceError
 from runtime.netguard import AddressPolicy
 
@@ -42,6 +48,12 @@ class Parts:
     policy: AddressPolicy
     keyring: Keyring
     plans: Plans
+    broker: Broker | None
+    limiter: Limiter
+    rates: Rates
+    backlog: Backlog
+    readiness: Readiness
+    tally: Tally = field(default_factory=Tally)
 
 
 @dataclass(frozen=True)

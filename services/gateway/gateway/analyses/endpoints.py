@@ -10,16 +10,17 @@ from contracts.errors import ErrorCode
 from gateway.analyses import service, store
 from gateway.analyses.schemas import AnalysisCreate, AnalysisPage, AnalysisRead, read, summary
 from gateway.cursors import opened, sealed
+from gateway.guard import ROOM
 from gateway.jobs.states import Kind
 from gateway.patience import RETRY_AFTER_S, Patience, Prefer, Wait, asked_for, preferred
-from gateway.refusals import refusals
+from gateway.refusals import MAKING, refusals
 from gateway.wiring import Reading, TheCaller, TheParts
 
 router = APIRouter(prefix="/v1/analyses", tags=["analyses"])
 
 AnalysisId = Annotated[str, Path(description="the id that was given at creation", examples=["an_0193…"], max_length=64)]
 _NOT_FOUND = refusals(ErrorCode.NOT_FOUND)
-_REFUSED_INPUT = refusals(ErrorCode.INVALID_REQUEST, ErrorCode.URL_INVALID, ErrorCode.URL_FORBIDDEN)
+_REFUSED_INPUT = refusals(ErrorCode.INVALID_REQUEST, ErrorCode.URL_INVALID, ErrorCode.URL_FORBIDDEN, *MAKING)
 _ACCEPTED: dict[int | str, dict[str, Any]] = {
     202: {"model": AnalysisRead, "description": "Accepted, and not finished yet: see `Location` and `Retry-After`"}
 }
@@ -28,6 +29,7 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
 @router.post(
     "",
     summary="Analyse a page",
+    dependencies=[ROOM],
     responses={**_ACCEPTED, **_REFUSED_INPUT},
 )
 async def create(

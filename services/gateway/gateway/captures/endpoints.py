@@ -12,9 +12,10 @@ from gateway.captures.negotiation import Choice
 from gateway.captures.schemas import CAPTURES, CaptureCreate, CapturePage, CaptureRead, path_of, read, summary
 from gateway.captures.store import Whole
 from gateway.cursors import opened, sealed
+from gateway.guard import ROOM
 from gateway.jobs.states import Kind
 from gateway.patience import RETRY_AFTER_S, Patience, Prefer, Wait, asked_for, preferred
-from gateway.refusals import refusals
+from gateway.refusals import MAKING, refusals
 from gateway.wiring import Caller, Parts, Reading, TheCaller, TheParts
 from runtime import problems
 from runtime.errors import ServiceError
@@ -52,11 +53,12 @@ _CREATED: dict[int | str, dict[str, Any]] = {
         ErrorCode.URL_FORBIDDEN,
         ErrorCode.NOT_ACCEPTABLE,
         ErrorCode.DEADLINE_EXCEEDED,
+        *MAKING,
     ),
 }
 
 
-@router.post("", summary="Capture a page", response_model=CaptureRead, responses=_CREATED)
+@router.post("", summary="Capture a page", response_model=CaptureRead, responses=_CREATED, dependencies=[ROOM])
 async def create(
     request: Request,
     parts: TheParts,
