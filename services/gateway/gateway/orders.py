@@ -9,7 +9,17 @@ from contracts.analyze import AnalyzeRequest
 from contracts.errors import ErrorCode
 from contracts.fetch import FetchRequest
 from contracts.geometry import VIEWPORTS, ViewportName
-from contracts.outputs import MANY, Area, DocumentKind, FactsOutput, ImageFormat, Output, PdfOutput, ScreenshotOutput
+from contracts.outputs import (
+    MANY,
+    Area,
+    DocumentKind,
+    FactsOutput,
+    ImageFormat,
+    Output,
+    PdfOutput,
+    Probe,
+    ScreenshotOutput,
+)
 from contracts.render import RenderRequest, RenderResult, TransferSlot
 from contracts.wire import REVEALED
 from gateway.blobs.base import BlobStore, new_key
@@ -51,7 +61,7 @@ def _outputs() -> list[Output]:
             )
             for area in (Area.FIRST_SCREEN, Area.FULL_PAGE, Area.SECTIONS)
         ]
-        outputs.append(FactsOutput(name=f"facts.{name.value}", viewport=viewport))
+        outputs.append(FactsOutput(name=f"facts.{name.value}", viewport=viewport, probes=list(Probe)))
     return outputs
 
 

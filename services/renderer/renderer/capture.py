@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
-from contracts.facts import PageFacts
+from contracts.facts import Motion, PageFacts
 from contracts.geometry import Box, Viewport
-from contracts.outputs import MANY, MAX_CAPTURE_PX, Area, FactsOutput, Output, ScreenshotOutput
+from contracts.outputs import MANY, MAX_CAPTURE_PX, Area, FactsOutput, Output, Probe, ScreenshotOutput
 from contracts.render import (
     Section,
     Settle,
@@ -20,6 +20,7 @@ from renderer import areas, conditions, errors, facts, preparing, sections, taki
 from renderer.cdp import Message, ProtocolError
 from renderer.headers import reported
 from renderer.page import Page, Picture, Verdicts, Visit
+from renderer.probing import motion, probes
 from renderer.settle import Look, freeze, look, scroll_through, settle, visible_height
 from renderer.stopwatch import Lap
 from renderer.visiting import Guise
@@ -59,6 +60,11 @@ class Plan:
     def facts(self) -> list[FactsOutput]:
         """Return the wanted facts."""
         return [output for output in self.outputs if isinstance(output, FactsOutput)]
+
+    @property
+    def probes(self) -> frozenset[Probe]:
+        """Return the wanted measurements beyond reading the page."""
+        return frozenset(probe for output in self.facts for probe in output.probes)
 
     def of(self, *wanted: Area) -> list[ScreenshotOutput]:
         """Return the wanted pictures of these areas."""
@@ -151,6 +157,7 @@ class Capture:
         self._end = 0.0
         self._loaded = False
         self._judged = plan.fail_if == FailIf()
+        self._motion: Motion | None = None
         self.view = View(plan)
 
     async def run(self, agent: Message, verdicts: Verdicts, limits: Limits) -> View:
@@ -249,6 +256,7 @@ class Capture:
         await self._settle(rule, timedelta(seconds=longest))
         await self._judge()
         await self._shoot_screen()
+        await self._watch_motion()
         if not self._plan.whole:
             with self._watch.browser("settle"):
                 self._saw(await look(self._page))
@@ -268,6 +276,17 @@ class Capture:
             with self._watch.browser("settle"):
                 self._saw(await look(self._page))
         await self._print()
+
+    async def _watch_motion(self) -> None:
+        """See whether the first screen moves by itself, before it is told not to."""
+        if Probe.MOTION in self._plan.probes:
+            with self._watch.browser("facts"):
+                self._motion = await motion.run(self._page, self._plan.viewport, self._share() / 2)
+
+    async def _probe(self, found: PageFacts) -> PageFacts:
+        with self._watch.browser("facts"):
+            found = await probes.run(self._page, found, self._plan.probes, self._share())
+        return found.model_copy(update={"motion": self._motion})
 
     async def _take_papers(self) -> None:
         with self._watch.browser("facts"):
@@ -326,7 +345,8 @@ class Capture:
         if raw:
             viewport = self._plan.viewport
             if self._plan.facts:
-                self.view.facts = facts.parse(raw, viewport, self._page.network.facts(self._page.url))
+                found = facts.parse(raw, viewport, self._page.network.facts(self._page.url))
+                self.view.facts = await self._probe(found)
             self.view.sections = sections.split(raw, viewport) if wants_sections else []
         return seen
 

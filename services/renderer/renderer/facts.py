@@ -46,11 +46,15 @@ SCRIPT: Final = "\n".join(
 )
 """One expression that returns the page as JSON. Run it in WORLD, in the top frame, at scroll position 0."""
 
-OBSERVER: Final = _part("observer")
+_VITALS: Final = (files("renderer") / "vendor/web-vitals/web-vitals.attribution.iife.js").read_text("utf-8")
+_LIBRARY: Final = "(() => {{ {code}\nreturn webVitals; }})()".format(code=_VITALS.partition("//# sourceMappingURL")[0])
+
+OBSERVER: Final = _part("observer").replace("VITALS;", f"{_LIBRARY};")
 """Runs before the page does, in WORLD: what a browser tells about paints, shifts and long tasks only once."""
 
 TEXT_CAP: Final = 200_000
 URL_CAP: Final = 2_000
+_TIMES: Final = ("_ms", "_paint", "_shift")
 _FORMS, _OVERLAYS, _NOTES = 60, 40, 20
 _PURPOSES: Final = frozenset({"search", "login", "newsletter", "checkout", "lead"})
 
@@ -144,4 +148,6 @@ def _stats(row: Object) -> TextStats:
 
 
 def _performance(row: Object) -> Performance:
-    return Performance.model_validate({name: raw.measured(row.get(name)) for name in Performance.model_fields})
+    times = {name: raw.measured(row.get(name)) for name in Performance.model_fields if name.endswith(_TIMES)}
+    selectors = {name: raw.text(row.get(name), 300) for name in Performance.model_fields if name.endswith("_selector")}
+    return Performance.model_validate({**times, **selectors})

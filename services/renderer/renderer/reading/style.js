@@ -85,6 +85,7 @@ function colours(record) {
   const inGroup = flatten({ ...ground, blend: over(own, ground.blend) });
   const photo = clipped ? 2 : photoOf(ground);
   record.colours = {
+    clipped,
     photo,
     background: groundColour,
     text: clipped ? over(gradient(record.style.backgroundImage), WHITE) : inGroup,
@@ -118,7 +119,7 @@ function styleOf(record, rows) {
     line_height_px: parseFloat(letters.style.lineHeight) || font * 1.2,
     color: hex(tone.text),
     background: hex(ground.background),
-    background_is_image: ground.photo > 0 || record.kind === "image" && backgroundPhoto(record),
+    background_is_image: ground.photo > 0 && !tone.clipped || record.kind === "image" && backgroundPhoto(record),
     border_color: border.width ? hex(over(border.value, surround)) : "",
     border_px: border.width,
     padding_px: Math.max(paddingOf(record, rows), box === record ? 0 : paddingOf(box, rows)),
