@@ -41,16 +41,17 @@ def _part(name: str) -> str:
     return (_READING / f"{name}.js").read_text("utf-8")
 
 
-SCRIPT: Final = "\n".join(
-    ["(() => {", '"use strict";', *map(_part, _PARTS), "return JSON.stringify(answer());", "})()"]
-)
-"""One expression that returns the page as JSON. Run it in WORLD, in the top frame, at scroll position 0."""
-
 _VITALS: Final = (files("renderer") / "vendor/web-vitals/web-vitals.attribution.iife.js").read_text("utf-8")
 _LIBRARY: Final = "(() => {{ {code}\nreturn webVitals; }})()".format(code=_VITALS.partition("//# sourceMappingURL")[0])
 
 OBSERVER: Final = _part("observer").replace("VITALS;", f"{_LIBRARY};")
 """Runs before the page does, in WORLD: what a browser tells about paints, shifts and long tasks only once."""
+
+# A page without any script of its own gets no observer beforehand; what is buffered can still be had.
+_HEAD: Final = ("(() => {", '"use strict";', f"{OBSERVER.rstrip()};")
+
+SCRIPT: Final = "\n".join([*_HEAD, *map(_part, _PARTS), "return JSON.stringify(answer());", "})()"])
+"""One expression that returns the page as JSON. Run it in WORLD, in the top frame, at scroll position 0."""
 
 TEXT_CAP: Final = 200_000
 URL_CAP: Final = 2_000
