@@ -34,7 +34,7 @@ class Studio:
 
     async def facts(self, url: str, viewports: Iterable[ViewportName], probes: Iterable[Probe] = ()) -> Rendered:
         """Render a page for its facts alone."""
-        wanted = [
+        wanted: list[dict[str, object]] = [
             {
                 "kind": "facts",
                 "name": f"facts.{name}",
