@@ -32,18 +32,14 @@ class Studio:
 
     client: httpx2.AsyncClient
 
-    async def facts(self, url: str, viewports: Iterable[ViewportName], probes: Iterable[Probe] = ()) -> Rendered:
-        """Render a page for its facts alone."""
-        wanted: list[dict[str, object]] = [
-            {
-                "kind": "facts",
-                "name": f"facts.{name}",
-                "viewport": VIEWPORTS[name].model_dump(),
-                "probes": [probe.value for probe in probes],
-            }
-            for name in viewports
-        ]
-        return await self.render(url, wanted, _QUIET)
+    async def facts(self, url: str, viewport: ViewportName, probes: Iterable[Probe] = ()) -> PageFacts:
+        """Render a page in one viewport for its facts alone. Raises AssertionError where the renderer refuses."""
+        shown, asked = VIEWPORTS[viewport].model_dump(), [probe.value for probe in probes]
+        wanted = [{"kind": "facts", "name": "facts", "viewport": shown, "probes": asked}]
+        body = {"url": url, "outputs": wanted, "budget_ms": BUDGET_MS, "settle": _QUIET}
+        answer = await self.client.post("/render", json=body)
+        assert answer.status_code == httpx2.codes.OK, answer.text
+        return PageFacts.model_validate_json(answer.content)
 
     async def everything(self, url: str) -> Rendered:
         """Render a page as an analysis does."""
@@ -56,11 +52,11 @@ class Studio:
             ]
             probes = [probe.value for probe in Probe]
             wanted.append({"kind": "facts", "name": f"facts.{name}", "viewport": shown, "probes": probes})
-        return await self.render(url, wanted, {})
+        return await self.render(url, wanted)
 
-    async def render(self, url: str, outputs: list[dict[str, object]], settle: Mapping[str, object]) -> Rendered:
+    async def render(self, url: str, outputs: list[dict[str, object]]) -> Rendered:
         """Raises AssertionError with the renderer's own words where it refuses."""
-        body = {"url": url, "outputs": outputs, "budget_ms": BUDGET_MS, **({"settle": settle} if settle else {})}
+        body = {"url": url, "outputs": outputs, "budget_ms": BUDGET_MS}
         answer = await self.client.post("/render", json=body)
         assert answer.status_code == httpx2.codes.OK, answer.text
         result = RenderResult.model_validate_json(answer.content)
