@@ -141,6 +141,8 @@ async def run(seeds: Sequence[Seed]) -> Tally:
 
 def table(tally: Tally, seeds: Sequence[Seed]) -> list[str]:
     """Write what was counted, in Markdown."""
+    counts = (tally.right, len(tally.false_alarms), len(tally.missed), len(tally.wrong))
+    figures = [f"{tally.precision:.3f}", f"{tally.recall:.3f}", *map(str, counts)]
     lines = [
         "### Seeded pages",
         "",
@@ -148,8 +150,7 @@ def table(tally: Tally, seeds: Sequence[Seed]) -> list[str]:
         "",
         "| precision of fail | recall of fail | right | false alarms | missed | target rule's outcome wrong |",
         "|---|---|---|---|---|---|",
-        f"| {tally.precision:.3f} | {tally.recall:.3f} | {tally.right} | {len(tally.false_alarms)} | {len(tally.missed)} "
-        f"| {len(tally.wrong)} |",
+        "| " + " | ".join(figures) + " |",
         "",
     ]
     for title, found in (("False alarms", tally.false_alarms), ("Missed", tally.missed), ("Wrong", tally.wrong)):

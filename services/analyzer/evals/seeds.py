@@ -64,7 +64,9 @@ def cta() -> Iterator[Seed]:
     for share, expected in ((60, PASS), (40, FAIL)):
         top = 900 - 50 * share // 100
         style = f"position:absolute;left:24px;top:{top}px;height:50px;padding:0 26px;line-height:50px"
-        yield Seed("cta.above_fold", f"{share} % of it", expected, _with(cta=_cta(style), style=".hero{min-height:900px}"))
+        yield Seed(
+            "cta.above_fold", f"{share} % of it", expected, _with(cta=_cta(style), style=".hero{min-height:900px}")
+        )
     yield Seed("cta.above_fold", "none", FAIL, _with(cta=""))
     yield Seed("cta.above_fold", "rtl", PASS, rtl(CLEAN))
     yield Seed("cta.above_fold", "in a shadow root", PASS, _with(cta=shadowed(CTA)))
@@ -102,32 +104,54 @@ def cta() -> Iterator[Seed]:
         )
         for kind, part in (("", row), (" shadow", shadowed(row))):
             yield Seed("cta.target_size", f"{size} gap {gap}{kind}", expected, _with(body=part), PHONE, (Probe.AXE,))
-    targets = (("/there.html?a", PASS), ("#", FAIL), ("", FAIL), ("#nowhere", FAIL), ("#proof", PASS), ("#/route", PASS))
+    targets = (
+        ("/there.html?a", PASS),
+        ("#", FAIL),
+        ("", FAIL),
+        ("#nowhere", FAIL),
+        ("#proof", PASS),
+        ("#/route", PASS),
+    )
     for href, expected in targets:
         page = _with(cta=_cta("", href=href), proof=PROOF.replace("<h2>", '<h2 id="proof">'))
         yield Seed("cta.dead_target", href or "empty", expected, page)
     for href, expected in (("/there.html?b", PASS), ("/gone.html", FAIL)):
-        yield Seed("cta.dead_target", f"asked {href}", expected, _with(cta=_cta("", href=href)), probes=(Probe.TARGETS,))
+        yield Seed(
+            "cta.dead_target", f"asked {href}", expected, _with(cta=_cta("", href=href)), probes=(Probe.TARGETS,)
+        )
 
 
 def headline() -> Iterator[Seed]:
     """Headline and first screen."""
     yield Seed("headline.present", "h1", PASS, CLEAN)
-    yield Seed("headline.present", "none", FAIL, _with(headline="<p>Get paid in two days</p>", proof=PROOF.replace("h2", "p")))
-    yield Seed("headline.present", "untagged", FAIL, _with(headline='<div style="font-size:40px">Get paid sooner now</div>'))
-    yield Seed("headline.present", "hidden", FAIL, _with(headline='<h1 style="visibility:hidden">Get paid sooner now</h1>'))
+    yield Seed(
+        "headline.present", "none", FAIL, _with(headline="<p>Get paid in two days</p>", proof=PROOF.replace("h2", "p"))
+    )
+    yield Seed(
+        "headline.present", "untagged", FAIL, _with(headline='<div style="font-size:40px">Get paid sooner now</div>')
+    )
+    yield Seed(
+        "headline.present", "hidden", FAIL, _with(headline='<h1 style="visibility:hidden">Get paid sooner now</h1>')
+    )
     yield Seed("headline.present", "in a shadow root", PASS, _with(headline=shadowed(HEADLINE)))
     yield Seed("headline.present", "two", WARN, _with(lead=HEADLINE))
     small = "<h1 style='font-size:{}px'>Get paid in two days</h1>"
     for size, expected in ((24, PASS), (23, FAIL)):
-        yield Seed("headline.present", f"{size} px", expected, _with(headline=small.format(size), proof="", style="h2{font-size:20px}"))
+        yield Seed(
+            "headline.present",
+            f"{size} px",
+            expected,
+            _with(headline=small.format(size), proof="", style="h2{font-size:20px}"),
+        )
     for number, expected in ((2, PASS), (12, PASS), (13, WARN), (20, WARN), (21, FAIL), (1, WARN)):
         page = _with(headline=f"<h1>{_words(number)}</h1>")
         yield Seed("headline.length", str(number), expected, page)
         yield Seed("headline.length", f"{number} rtl", expected, rtl(page), PHONE)
     used = 17  # words of the template in the first screen
     for number, expected in ((120, PASS), (121, WARN), (200, WARN), (201, FAIL)):
-        page = _with(lead=f"<p>{_words(number - used)}</p>", proof="", footer=f"<div style='height:900px'></div>{FOOTER}")
+        page = _with(
+            lead=f"<p>{_words(number - used)}</p>", proof="", footer=f"<div style='height:900px'></div>{FOOTER}"
+        )
         yield Seed("hero.density", str(number), expected, page)
 
 
@@ -155,7 +179,9 @@ def copy() -> Iterator[Seed]:
             yield Seed("copy.small_text", f"{share} %{kind}", expected, replace(page, body=_breakable(part)))
     for size, expected in ((16, PASS), (15, WARN)):
         body = f"<p style='font-size:{size}px'>{EASY * 3}</p>"
-        yield Seed("copy.small_text", f"phone {size} px", expected, _with(body=body, style="blockquote{font-size:16px}"), PHONE)
+        yield Seed(
+            "copy.small_text", f"phone {size} px", expected, _with(body=body, style="blockquote{font-size:16px}"), PHONE
+        )
     for share, expected in ((3, PASS), (9, WARN), (22, FAIL)):
         faint, plain = "faint " * share, "plain " * (100 - share)
         body = f"<p style='color:#999'>{faint}</p><p>{plain}</p>"
@@ -185,7 +211,12 @@ def forms() -> Iterator[Seed]:
     for number, expected in ((5, PASS), (6, WARN), (9, WARN), (10, FAIL)):
         yield Seed("form.field_count", f"lead {number}", expected, _lead(number))
         yield Seed("form.field_count", f"lead {number} rtl", expected, rtl(_lead(number)), PHONE)
-        yield Seed("form.field_count", f"lead {number} shadow", expected, replace(_lead(number), form=shadowed(_lead(number).form)))
+        yield Seed(
+            "form.field_count",
+            f"lead {number} shadow",
+            expected,
+            replace(_lead(number), form=shadowed(_lead(number).form)),
+        )
     for number, expected in ((8, PASS), (9, WARN), (12, WARN), (13, FAIL)):
         yield Seed("form.field_count", f"checkout {number}", expected, _checkout(number))
     unlabelled = '<input type="email" name="email" autocomplete="email">'
@@ -218,7 +249,9 @@ def trust() -> Iterator[Seed]:
     yield Seed("trust.privacy", "no form", SKIP, CLEAN)
     yield Seed("trust.contact", "link", PASS, CLEAN)
     yield Seed("trust.contact", "none", WARN, _with(nav="", footer='<a href="/there.html?privacy">Privacy</a>'))
-    yield Seed("trust.contact", "shadow", PASS, _with(nav="", footer=shadowed('<a href="mailto:a@b.test">a@b.test</a>')))
+    yield Seed(
+        "trust.contact", "shadow", PASS, _with(nav="", footer=shadowed('<a href="mailto:a@b.test">a@b.test</a>'))
+    )
     yield Seed("trust.social_proof", "quotation", PASS, CLEAN)
     yield Seed("trust.social_proof", "none", WARN, _with(proof=""))
     picture = '<img src="/picture.png" alt="{}" width="120" height="60" style="float:left;margin:9px">'
@@ -230,7 +263,9 @@ def trust() -> Iterator[Seed]:
     yield Seed("trust.returns", "named", PASS, _with(title=shop, lead=price, body="<p>Free returns within 30 days</p>"))
     yield Seed("trust.returns", "not named", WARN, _with(title=shop, lead=price))
     yield Seed("price.visible", "product", PASS, _with(title=shop, lead=price))
-    yield Seed("price.visible", "product, below", WARN, _with(title=shop, body=f"<div style='height:900px'></div>{price}"))
+    yield Seed(
+        "price.visible", "product, below", WARN, _with(title=shop, body=f"<div style='height:900px'></div>{price}")
+    )
     yield Seed("price.visible", "plans", PASS, _with(lead=price), file="pricing/index.html")
     yield Seed("price.visible", "plans without", FAIL, CLEAN, file="pricing/index.html")
 
@@ -241,7 +276,9 @@ def overlays() -> Iterator[Seed]:
         layer = f"<div role='dialog' style='position:fixed;left:0;right:0;bottom:0;height:{share}vh;background:#eee'>News</div>"
         yield Seed("overlay.blocking", f"{share} %", expected, _with(scripts=layer))
         yield Seed("overlay.blocking", f"{share} % phone rtl", expected, rtl(_with(scripts=layer)), PHONE)
-    cover = "<div role='dialog' style='position:fixed;left:0;top:150px;width:420px;height:300px;background:#eee'>News</div>"
+    cover = (
+        "<div role='dialog' style='position:fixed;left:0;top:150px;width:420px;height:300px;background:#eee'>News</div>"
+    )
     yield Seed("overlay.blocking", "covers the action", FAIL, _with(scripts=cover))
     for share, expected in ((28, PASS), (33, WARN)):
         layer = (
@@ -269,11 +306,15 @@ def media() -> Iterator[Seed]:
     for missing, whole, expected in ((0, 5, PASS), (1, 4, WARN), (2, 4, FAIL)):
         body = bare * missing + named * whole + silent * 3
         for kind, part in (("", body), (" shadow", shadowed(body)), (" frame", framed(body, height=1200))):
-            yield Seed("media.alt", f"{missing} of {missing + whole}{kind}", expected, _with(body=part), probes=(Probe.AXE,))
+            yield Seed(
+                "media.alt", f"{missing} of {missing + whole}{kind}", expected, _with(body=part), probes=(Probe.AXE,)
+            )
     for name, width, expected in (("fits", 700, PASS), ("too large", 180, WARN)):
         body = f'<img src="/noise-450.png" alt="Noise" width="{width}" height="{width}">'
         yield Seed("media.oversized", name, expected, _with(body=body))
-    yield Seed("media.oversized", "waste", FAIL, _with(body='<img src="/noise-1400.png" alt="Noise" width="150" height="150">'))
+    yield Seed(
+        "media.oversized", "waste", FAIL, _with(body='<img src="/noise-1400.png" alt="Noise" width="150" height="150">')
+    )
     moves = ".m{width:400px;height:200px;background:#c00;animation:a 7s linear infinite}"
     moves += "@keyframes a{from{transform:none}to{transform:translateX(600px)}}"
     for name, extra, expected in (("endless", "", WARN), ("with pause", "<button class='cta'>Pause</button>", PASS)):
@@ -281,7 +322,9 @@ def media() -> Iterator[Seed]:
         yield Seed("motion.autoplay", name, expected, page, probes=(Probe.MOTION,))
     short = _with(lead="<div class='m'></div>", style=moves.replace("7s linear infinite", "1s linear 2"))
     yield Seed("motion.autoplay", "ends", PASS, short, probes=(Probe.MOTION,))
-    yield Seed("motion.autoplay", "sound", FAIL, _with(body="<audio autoplay src='/song.mp3'></audio>"), probes=(Probe.MOTION,))
+    yield Seed(
+        "motion.autoplay", "sound", FAIL, _with(body="<audio autoplay src='/song.mp3'></audio>"), probes=(Probe.MOTION,)
+    )
     muted = "<video muted autoplay src='/song.mp4' width='40' height='40'></video>"
     yield Seed("motion.autoplay", "muted", PASS, _with(body=muted), probes=(Probe.MOTION,))
 
@@ -297,7 +340,12 @@ def performance() -> Iterator[Seed]:
     )
     for height, expected in ((20, PASS), (250, WARN), (440, FAIL)):
         fill = "<div style='height:900px;background:#eee'>Fill</div>"
-        yield Seed("perf.cls", f"{height} px", expected, _with(scripts=shift.format(height), body=fill, style=".hero{background:#f4f4f4}"))
+        yield Seed(
+            "perf.cls",
+            f"{height} px",
+            expected,
+            _with(scripts=shift.format(height), body=fill, style=".hero{background:#f4f4f4}"),
+        )
     block = "<script>setTimeout(()=>{{const until=performance.now()+{};while(performance.now()<until);}},250)</script>"
     for length, expected in ((90, PASS), (400, WARN), (1000, FAIL)):
         yield Seed("perf.tbt", f"{length} ms", expected, _with(scripts=block.format(length)))
@@ -332,7 +380,7 @@ def head() -> Iterator[Seed]:
     for width, expected in ((390, PASS), (391, PASS), (392, FAIL), (600, FAIL)):
         body = f"<div style='position:absolute;left:0;height:20px;width:{width}px'></div>"
         yield Seed("layout.h_scroll", str(width), expected, _with(body=body), PHONE)
-        if width != 391:  # noqa: PLR2004  # from right to left, the browser rounds the last pixel away
+        if width != 391:  # from right to left, the browser rounds the last pixel away
             turned = rtl(_with(body=body.replace("left:0", "right:0")))
             yield Seed("layout.h_scroll", f"{width} rtl", expected, turned, PHONE)
     for number, expected in ((7, PASS), (8, WARN)):

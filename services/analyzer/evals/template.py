@@ -21,7 +21,9 @@ NAV = '<a href="/there.html">Product</a> <a href="/there.html?help">Help</a>'
 HEADLINE = "<h1>Get paid in two days, not two months</h1>"
 LEAD = "<p>We send your invoices and chase the late ones, so that you can do your work.</p>"
 CTA = '<a class="cta" href="/there.html?start">Start free trial</a>'
-PROOF = "<h2>What our customers say</h2><blockquote>“We get our money weeks sooner than we ever did before.”</blockquote>"
+PROOF = (
+    "<h2>What our customers say</h2><blockquote>“We get our money weeks sooner than we ever did before.”</blockquote>"
+)
 FORM = ""
 FOOTER = '<a href="/there.html?privacy">Privacy</a> <a href="/there.html?contact">Contact us</a>'
 

@@ -32,7 +32,7 @@ from contracts.facts import (
     TextStats,
 )
 from contracts.geometry import DESKTOP, PHONE, Box, ViewportName
-from contracts.result import Outcome, Reliability
+from contracts.result import Outcome, Reliability, Severity
 from tests.fixtures.page_facts import both, button, page
 
 NUMBER = st.floats(allow_nan=False, allow_infinity=False, width=32) | st.sampled_from([0.0, -1.0, 1e308, -1e308])

@@ -200,8 +200,8 @@ def _gone(problem: Problem, status: int) -> Words:
     )
     return Words(
         title=f"{subject} to a page that answers {status}"[:110],
-        description=f"The target of {problem.name} answers with the error {status}. Whoever clicks it has decided to go "
-        "on, and is turned away at the door.",
+        description=f"The target of {problem.name} answers with the error {status}. Whoever clicks it has decided to "
+        "go on, and is turned away at the door.",
         summary="Point the link at a page that exists, or bring the page back.",
         current=f"answers {status}",
         proposed="a page that answers 200",
