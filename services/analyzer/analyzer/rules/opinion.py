@@ -37,6 +37,9 @@ OTHERS = "axe-core finds fault elsewhere"
 
 _NAMES = frozenset({"form.labels", "media.alt"})
 _BAD = frozenset({Outcome.FAIL, Outcome.WARN})
+_OTHER_QUESTIONS = frozenset({"placeholder"})
+"""Variants that axe-core does not judge: to it, a placeholder is a name."""
+
 _METRIC = {"form.labels": ("label", "none", "label"), "media.alt": ("alt", "missing", "alt text")}
 
 
@@ -51,7 +54,7 @@ def _with(verdict: Verdict, note: str) -> Verdict:
 
 def _checked(verdict: Verdict, wrong: set[str], unsure: set[str]) -> Verdict:
     own = {proof.element.id for proof in verdict.proofs if proof.element is not None}
-    if not own or verdict.outcome not in _BAD:
+    if not own or verdict.outcome not in _BAD or verdict.variant in _OTHER_QUESTIONS:
         return verdict
     if own & wrong:
         return _with(verdict, CONFIRMED)

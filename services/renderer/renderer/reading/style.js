@@ -117,9 +117,10 @@ function styleOf(record, rows) {
     font_px: font,
     font_weight: Number.parseInt(letters.style.fontWeight, 10) || 400,
     line_height_px: parseFloat(letters.style.lineHeight) || font * 1.2,
-    color: hex(tone.text),
+    // Letters cut out of a picture or gradient have no one colour.
+    color: tone.clipped && tone.photo === 2 ? "" : hex(tone.text),
     background: hex(ground.background),
-    background_is_image: ground.photo > 0 && !tone.clipped || record.kind === "image" && backgroundPhoto(record),
+    background_is_image: ground.photo > 0 || record.kind === "image" && backgroundPhoto(record),
     border_color: border.width ? hex(over(border.value, surround)) : "",
     border_px: border.width,
     padding_px: Math.max(paddingOf(record, rows), box === record ? 0 : paddingOf(box, rows)),
