@@ -87,7 +87,7 @@ hostile: setup ## Pages that mean harm beside good ones: make hostile [N=3 round
 
 # --- maintenance -------------------------------------------------------------------------------------------------------
 
-.PHONY: lock generate clean
+.PHONY: lock generate vendor eval clean
 EXPORT = $(BIN)/uv export -q --frozen --no-emit-workspace --no-header --no-annotate
 lock: setup ## Renew the locked requirements after a change of dependencies
 	@$(BIN)/uv lock -q
@@ -99,6 +99,9 @@ lock: setup ## Renew the locked requirements after a change of dependencies
 
 generate: setup ## Write the generated docs anew (openapi, rules, errors)
 	@$(BIN)/python -m tests.generate
+
+vendor: setup ## Fetch axe-core and web-vitals at their pinned versions and check them
+	@$(BIN)/python -m tests.vendor
 
 clean: ## Remove the environment and all caches, keep data
 	@rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -156,6 +156,9 @@ class Engine(Wire):
     degraded_reason: str = ""
     rules_version: str
     prompt_version: str = ""
+    overrides: dict[str, dict[str, float]] = Field(
+        default_factory=dict, description="thresholds of the tenant's own, by rule"
+    )
     ai: AiRun | None = None
 
 

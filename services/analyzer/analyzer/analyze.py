@@ -13,6 +13,7 @@ from analyzer import document, facts_json
 from analyzer.artifacts import ArtifactReader
 from analyzer.judged import Judge, JudgedPage, Judgement
 from analyzer.measured import Measured, Pixels, measure, section_ids
+from analyzer.rules import overrides
 from analyzer.rules.policy import Policy
 from contracts.analyze import AnalyzeRequest, Preset
 from contracts.errors import ErrorCode
@@ -164,9 +165,11 @@ async def _measured(request: AnalyzeRequest, facts: Mapping[ViewportName, PageFa
 async def analyze(request: AnalyzeRequest, reader: ArtifactReader, judge: Judge | None, policy: Policy) -> Analysis:
     """Analyse a rendered page within its budget.
 
-    Raises `ServiceError`: INVALID_REQUEST without readable facts, STORAGE_FAILED when the store keeps them back,
+    Raises `ServiceError`: INVALID_REQUEST without readable facts or with thresholds that are not allowed,
+    STORAGE_FAILED when the store keeps them back,
     DEADLINE_EXCEEDED when the budget ends before the rules are done.
     """
+    policy = overrides.apply(policy, request.overrides)
     clock = Clock(request.budget_ms)
     try:
         async with asyncio.timeout(request.budget_ms / 1000):

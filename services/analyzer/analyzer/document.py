@@ -99,6 +99,7 @@ def _engine(parts: Parts) -> Engine:
         degraded=bool(reason),
         degraded_reason=reason,
         rules_version=parts.policy.version,
+        overrides=parts.request.overrides,
         prompt_version=judgement.prompt_version if judgement else "",
         ai=judgement.run if judgement else parts.spent,
     )

@@ -309,7 +309,7 @@ def test_catalogue_and_health() -> None:
             return rules.json(), alive.status_code, ready.status_code
 
     rules, alive, ready = asyncio.run(talk())
-    assert (len(rules["rules"]), alive, ready) == (39, 200, 200)
+    assert (len(rules["rules"]), alive, ready) == (40, 200, 200)
     assert rules["rules"][0]["id"] == "cta.above_fold"
 
 

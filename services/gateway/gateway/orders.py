@@ -18,6 +18,7 @@ from contracts.outputs import (
     ImageFormat,
     Output,
     PdfOutput,
+    Probe,
     ScreenshotOutput,
 )
 from contracts.render import RenderRequest, RenderResult, TransferSlot
@@ -63,7 +64,7 @@ def _outputs() -> list[Output]:
             )
             for area in (Area.FIRST_SCREEN, Area.FULL_PAGE, Area.SECTIONS)
         ]
-        outputs.append(FactsOutput(name=f"facts.{name.value}", viewport=viewport))
+        outputs.append(FactsOutput(name=f"facts.{name.value}", viewport=viewport, probes=list(Probe)))
     return outputs
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
+from contracts.comparison import Comparison
 from contracts.errors import ErrorCode
 from gateway.analyses import service, store
 from gateway.analyses.schemas import AnalysisCreate, AnalysisPage, AnalysisRead, read, summary
@@ -92,6 +93,21 @@ async def show(
 async def cancel(parts: TheParts, caller: TheCaller, analysis_id: AnalysisId) -> AnalysisRead:
     """End an analysis that is not finished: a render in progress is aborted. Repeating it changes nothing."""
     return read(await service.cancel(parts, caller, analysis_id))
+
+
+@router.get(
+    "/{analysis_id}/compare",
+    summary="Compare with another analysis of the same page",
+    responses=refusals(ErrorCode.NOT_FOUND, ErrorCode.CONFLICT, ErrorCode.INVALID_REQUEST),
+)
+async def compare(
+    parts: TheParts,
+    caller: TheCaller,
+    analysis_id: AnalysisId,
+    other: Annotated[str, Query(alias="with", max_length=64, description="the other analysis, of the same address")],
+) -> Comparison:
+    """Say what was fixed, what is new, what stayed and what changed its measure; the earlier analysis is `before`."""
+    return await service.compare(parts, caller, analysis_id, other)
 
 
 @router.get(

@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 
 from opentelemetry import propagate
 
+from contracts import comparison
 from contracts.analyze import Preset
-from contracts.errors import ErrorCode
+from contracts.comparison import Comparison
+from contracts.errors import ErrorCode, FieldError
 from contracts.result import Analysis
 from gateway.analyses import store
 from gateway.analyses.store import Record
@@ -78,6 +80,31 @@ async def report(parts: Parts, caller: Caller, analysis_id: str) -> str:
     pictures = await _pictures(parts.blobs, caller, record.id, record.result)
     generated_at = datetime.now(UTC)
     return await asyncio.to_thread(report_page.render, record.result, pictures, generated_at=generated_at)
+
+
+async def compare(parts: Parts, caller: Caller, analysis_id: str, other_id: str) -> Comparison:
+    """Compare two finished analyses of one address, the earlier as `before`.
+
+    Raises NOT_FOUND, CONFLICT where one has no result, INVALID_REQUEST where the addresses differ.
+    """
+    async with parts.db.read() as db:
+        records = [await store.get(db, caller.tenant_id, one) for one in (analysis_id, other_id)]
+    found = sorted((record for record in records if record is not None), key=lambda record: record.id)
+    if len(found) < len(records):
+        raise missing()
+    if found[0].url != found[-1].url:
+        error = FieldError(field="with", message="It must be an analysis of the same address.")
+        raise ServiceError(ErrorCode.INVALID_REQUEST, "The analyses are of different addresses.", errors=[error])
+    before, after = (_result(record) for record in found)
+    return await asyncio.to_thread(comparison.compare, before, after)
+
+
+def _result(record: Record) -> Analysis:
+    if record.result is None:
+        retry = None if record.state.final else RETRY_AFTER_S
+        detail = f"The analysis {record.id} has no result: its status is {record.state.value}."
+        raise ServiceError(ErrorCode.CONFLICT, detail, retry_after_s=retry)
+    return record.result
 
 
 async def _pictures(blobs: BlobStore, caller: Caller, job_id: str, analysis: Analysis) -> dict[str, bytes]:
