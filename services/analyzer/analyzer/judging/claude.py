@@ -43,7 +43,7 @@ RETRY_WINDOW_S = 60.0
 CALL_TIMEOUT_S = 120.0
 _HUNG_S = 30.0
 """A call that got at least this long and did not answer speaks against the provider, a shorter one against us."""
-_ENCODERS = 4
+_ENCODERS = 2
 _BATCHES = "batches"
 
 ATTEMPTS = Counter("cro_claude_attempts_total", "Calls to Claude by how they ended", ["outcome"])

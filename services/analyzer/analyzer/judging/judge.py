@@ -2,9 +2,11 @@
 
 import asyncio
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
 import structlog
 from prometheus_client import Counter
@@ -28,6 +30,8 @@ FINDINGS = Counter("cro_claude_findings_total", "Findings that a model proposed,
 INJECTION = "possible_prompt_injection"
 _OWN_MS = 250
 """Kept back from the budget for checking the answer."""
+_WORKERS = 2
+"""Threads that work on pages: so few that the event loop gets its turn between them."""
 _SILENT_FAILS = 3
 """A model that sees nothing where rules fail this often may have been told to."""
 _SMALLER_HELPS = frozenset(
@@ -44,6 +48,9 @@ _SMALLER_HELPS = frozenset(
         Trouble.BUDGET,
     }
 )
+
+
+Done = TypeVar("Done")
 
 
 class Asker(Protocol):
@@ -74,6 +81,7 @@ class ClaudeJudge:
         self._settings = settings
         self._claude = claude
         self._clock = clock
+        self._pool = ThreadPoolExecutor(_WORKERS, "judge")
 
     async def __aenter__(self) -> Self:
         """Return itself."""
@@ -87,7 +95,12 @@ class ClaudeJudge:
 
     async def aclose(self) -> None:
         """Close the connections."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
         await self._claude.aclose()
+
+    async def _aside(self, work: Callable[[], Done]) -> Done:
+        """Do a page's worth of computing without holding up the calls of all other pages."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     async def check_models(self, budget_ms: int = 10_000) -> dict[str, str]:
         """Ask what state each configured model is in and log those that need care; for start-up, never raises."""
@@ -123,8 +136,8 @@ class ClaudeJudge:
         self, page: JudgedPage, model: str, ledger: Ledger, deadline: Deadline, degraded: str
     ) -> Judgement:
         images = {one.id: page.images[one.id] for one in fact_table.chosen(page) if one.id in page.images}
-        ready = await asyncio.to_thread(pictures.prepare, images, prices.find(model))
-        sent = fact_table.build(page, ready)
+        ready = await self._aside(lambda: pictures.prepare(images, prices.find(model)))
+        sent = await self._aside(lambda: fact_table.build(page, ready))
         if not sent.sections:
             raise ClaudeUnavailable(Trouble.NOTHING_TO_JUDGE, "no section lies in a measured viewport")
         marker = prompts.new_marker()
@@ -134,7 +147,7 @@ class ClaudeJudge:
         ledger.record(reply)
         answer = _parsed(reply, marker)
         suspicious = sent.suspicious or marker in reply.text or _suspects(answer, page)
-        verified = verify(answer, sent, page, suspicious=suspicious)
+        verified = await self._aside(lambda: verify(answer, sent, page, suspicious=suspicious))
         _count(verified, page, sent, suspicious=suspicious)
         return _judgement(verified, ledger, degraded and f"{degraded}; {model} answered", suspicious=suspicious)
 

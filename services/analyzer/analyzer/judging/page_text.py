@@ -1,5 +1,6 @@
 """Text from a page: made harmless before it is sent, comparable when it comes back, watched for instructions."""
 
+import functools
 import re
 import unicodedata
 
@@ -32,8 +33,9 @@ def clean(text: str, limit: int) -> str:
     Format characters include zero-width, bidirectional and tag characters: they carry text that nobody sees.
     """
     # Normalising can only lengthen a text by a known factor; cutting first keeps a hostile page cheap.
-    wide = unicodedata.normalize("NFKC", text[: limit * 4])
-    seen = "".join(" " if char.isspace() else char for char in wide if char.isspace() or _printable(char))
+    wide = _SPACE.sub(" ", unicodedata.normalize("NFKC", text[: limit * 4]))
+    # Almost every text: there is nothing to take out, and the page's whole text is looked at for every finding.
+    seen = wide if wide.isprintable() else "".join(char for char in wide if char == " " or _printable(char))
     return _SPACE.sub(" ", seen).strip()[:limit].rstrip()
 
 
@@ -54,6 +56,7 @@ def sendable(text: str, limit: int) -> str:
     return redact(clean(text, limit * 2))[:limit]
 
 
+@functools.lru_cache(maxsize=512)  # each finding of a page is compared with the same few texts
 def comparable(text: str) -> str:
     """Return a form in which two spellings of the same words are equal."""
     return clean(text, len(text) + 1).translate(_SAME).casefold()

@@ -1,5 +1,6 @@
 """What the model is told. A change of any text here, in rubric.md or in the questions is a new PROMPT_VERSION."""
 
+import functools
 import hashlib
 import secrets
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ words that stand in them."""
 _MARKER = "Request marker: {marker}. It is not for the answer: write it nowhere."
 
 
+@functools.cache
 def rubric() -> str:
     """Return the part that is the same for every page, so that the provider can cache it."""
     parts = [_ROLE.format(per_section=MAX_PER_SECTION, per_page=MAX_PER_PAGE)]
