@@ -11,7 +11,7 @@ from analyzer.judging.pictures import Picture
 from analyzer.judging.questions import SECTION_TYPES
 from contracts.facts import Element, LabelSource, PageFacts
 from contracts.geometry import Box, ViewportName
-from contracts.result import Outcome, ResultSection
+from contracts.result import Outcome, Reliability, ResultSection
 
 ELEMENT_CHARACTERS = 160
 NAME_CHARACTERS = 80
@@ -35,12 +35,13 @@ class SentElement:
 
 @dataclass(frozen=True)
 class SentSection:
-    """A section that was sent; `text` is its words as sent, `type` our own label."""
+    """A section that was sent; `text` is its words as sent, `type` our own label, `picture` what went along of it."""
 
     section: ResultSection
     type: str
     text: str
     elements: Mapping[str, SentElement] = field(default_factory=dict)
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class SentPage:
 
 def build(page: JudgedPage, pictures: Mapping[str, Picture]) -> SentPage:
     """Make the fact table of a page. `pictures` are those that go along: boxes are in their pixels."""
+    if not page.facts:
+        return _of_pictures(page, pictures)
     sections: dict[str, SentSection] = {}
     room = PAGE_CHARACTERS
     for section in chosen(page):
@@ -71,12 +74,24 @@ def build(page: JudgedPage, pictures: Mapping[str, Picture]) -> SentPage:
     return SentPage(json.dumps(document, ensure_ascii=False), sections, suspicious)
 
 
+def _of_pictures(page: JudgedPage, pictures: Mapping[str, Picture]) -> SentPage:
+    """Make the table of a page of which there are only pixels: what was not sent as a picture cannot be judged."""
+    shown = {section.id: section for section in chosen(page) if section.id in pictures}
+    sections = {key: SentSection(one, one.type, "", picture=pictures[key]) for key, one in shown.items()}
+    document = {
+        "source": "pictures of a web page, painted by its owner; there are no measurements and no element tables",
+        "sections": [_section_json(sent, pictures[key]) for key, sent in sections.items()],
+    }
+    return SentPage(json.dumps(document, ensure_ascii=False), sections)
+
+
 def chosen(page: JudgedPage) -> Iterator[ResultSection]:
     """Yield the sections that are sent: the first of each viewport and id, as many as one request holds."""
     left = dict(MAX_SECTIONS)
     seen: set[str] = set()
     for section in page.sections:
-        if section.id not in seen and section.viewport in page.facts and left[section.viewport] > 0:
+        known = section.viewport in page.facts or not page.facts
+        if section.id not in seen and known and left[section.viewport] > 0:
             seen.add(section.id)
             left[section.viewport] -= 1
             yield section
@@ -142,7 +157,8 @@ def _page(page: JudgedPage) -> dict[str, object]:
 
 def _outcomes(page: JudgedPage) -> Iterator[dict[str, object]]:
     for rule in page.rules:
-        if rule.outcome in {Outcome.FAIL, Outcome.WARN}:
+        # Timings differ in every run: they would make every page a new one, and are no business of the model.
+        if rule.outcome in {Outcome.FAIL, Outcome.WARN} and rule.reliability is not Reliability.INDICATIVE:
             value = sendable(rule.value, NAME_CHARACTERS) if isinstance(rule.value, str) else rule.value
             measured = {"value": value, "unit": rule.unit, "threshold": rule.threshold}
             yield {"rule_id": rule.id, "viewport": rule.viewport, "outcome": rule.outcome, **measured}
