@@ -11,7 +11,7 @@ from gateway import metrics
 from gateway.attempts import Attempts
 from gateway.db import Database
 from gateway.hints import QUEUE, Hints, job_topic
-from gateway.jobs import confidential, leases, spending
+from gateway.jobs import confidential, enrichment, leases, memos, spending
 from gateway.jobs.states import Claimed
 from gateway.pipeline import Pipeline, Ports
 from gateway.room import Room
@@ -138,6 +138,8 @@ class Worker:
             await self._reap()
         async with self._db.once() as db:
             await confidential.sweep(db)
+        async with self._db.once() as db:
+            await memos.sweep(db, self._settings.memo_life)
         if self._settings.tenant_ai_budget_usd_per_day is not None:
             async with self._db.begin() as db:
                 await spending.sweep(db)
@@ -157,6 +159,9 @@ class Worker:
         for job in reaped:
             log.warning("job_reaped", job_id=job.id, dead=job.dead)
             metrics.REAPED.labels("dead" if job.dead else "requeued").inc()
+            if job.dead:
+                async with self._db.begin() as db:
+                    await enrichment.abandon(db, job.id)
             await self._hints.notify(job_topic(job.id) if job.dead else QUEUE)
 
     async def _drain(self) -> None:
