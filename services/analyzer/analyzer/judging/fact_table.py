@@ -1,12 +1,14 @@
 """The facts of a page as the model gets them: visible text only, sections with element tables, capped and redacted."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from analyzer.judged import JudgedPage
-from analyzer.judging.page_text import clean, comparable, holds_instructions, sendable
+from analyzer.judging.canaries import holds_instructions
+from analyzer.judging.page_text import clean, comparable, sendable
 from analyzer.judging.pictures import Picture
 from analyzer.judging.questions import SECTION_TYPES
 from contracts.facts import Element, LabelSource, PageFacts
@@ -21,6 +23,9 @@ TABLE_CHARACTERS = 2_000
 PAGE_CHARACTERS = 24_000
 ELEMENTS_PER_SECTION = 40
 MAX_SECTIONS = {ViewportName.DESKTOP: 12, ViewportName.MOBILE: 6}
+_READABLE_CONTRAST = 1.2
+"""WCAG ratio: below it text is a trick, and no visitor's reading. Hard to read begins far above, at 3."""
+_SEPARATORS = re.compile(r"[/_+.-]+")
 _HANDLES = {ViewportName.DESKTOP: "d", ViewportName.MOBILE: "m"}
 
 
@@ -68,10 +73,21 @@ def build(page: JudgedPage, pictures: Mapping[str, Picture]) -> SentPage:
         "rule_outcomes": list(_outcomes(page)),
         "sections": [_section_json(sent, pictures.get(key)) for key, sent in sections.items()],
     }
-    suspicious = any(holds_instructions(facts.text) for facts in page.facts.values()) or any(
-        holds_instructions(sent.text) for sent in sections.values()
-    )
+    shown = [facts.text for facts in page.facts.values()]
+    suspicious = any(map(holds_instructions, [*shown, *_told(sections.values()), _spoken(page.url)]))
     return SentPage(json.dumps(document, ensure_ascii=False), sections, suspicious)
+
+
+def _told(sections: Iterable[SentSection]) -> Iterator[str]:
+    """Yield all words that are sent: a placeholder, say, is not among the page's visible text."""
+    for sent in sections:
+        yield sent.text
+        yield from (one.text for one in sent.elements.values())
+
+
+def _spoken(url: str) -> str:
+    """Return the words of an address: its path is sent too."""
+    return _SEPARATORS.sub(" ", unquote(urlsplit(url).path))
 
 
 def _of_pictures(page: JudgedPage, pictures: Mapping[str, Picture]) -> SentPage:
@@ -108,7 +124,7 @@ def _elements(section: ResultSection, facts: PageFacts, room: int) -> Iterator[S
     shown = comparable(facts.text)
     left = ELEMENTS_PER_SECTION
     for element in facts.elements:
-        if not element.visible or not _inside(element.box, section.box):
+        if not element.visible or _unreadable(element) or not _inside(element.box, section.box):
             continue
         text = _words(element, shown)
         if not text and element.field is None and element.picture is None:
@@ -132,6 +148,12 @@ def _prose(elements: Iterable[SentElement], room: int) -> str:
 def _inside(box: Box, section: Box) -> bool:
     x, y = box.x + box.width / 2, box.y + box.height / 2
     return section.x <= x < section.x + section.width and section.y <= y < section.y + section.height
+
+
+def _unreadable(element: Element) -> bool:
+    """Say whether a text is there and nobody can read it: painted in the colour of its ground, or next to it."""
+    style = element.style
+    return style is not None and style.contrast is not None and style.contrast < _READABLE_CONTRAST
 
 
 def _words(element: Element, shown: str) -> str:

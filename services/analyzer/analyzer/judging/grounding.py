@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from analyzer.judging.answer import PictureProposal, PixelBox, Proposal
+from analyzer.judging.canaries import holds_instructions
 from analyzer.judging.claims import Measures, Overreach, contradicted, out_of_reach, plain
 from analyzer.judging.fact_table import SentElement, SentSection
-from analyzer.judging.page_text import clean, comparable, holds_instructions
+from analyzer.judging.page_text import clean, comparable
 from analyzer.judging.pictures import Picture
 from analyzer.judging.questions import Question, for_type
 from contracts.geometry import Box

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from analyzer.fingerprint import finding_id, fingerprint
 from analyzer.judged import JudgedPage
 from analyzer.judging.answer import Answer, SectionAnswer
+from analyzer.judging.canaries import holds_instructions
 from analyzer.judging.claims import plain
 from analyzer.judging.fact_table import SentPage, SentSection
 from analyzer.judging.grounding import Grounded, Verdict, ground, overreach
-from analyzer.judging.page_text import comparable, holds_instructions
+from analyzer.judging.page_text import comparable
 from analyzer.judging.prompts import MAX_PER_PAGE, MAX_PER_SECTION
 from analyzer.judging.questions import SECTION_TYPES
 from analyzer.judging.severities import rank, severity
