@@ -44,6 +44,8 @@ async def _taken(base: str, host: str, names: list[str]) -> dict[str, RenderResu
         found = {}
         for number, name in enumerate(names):
             body = {"url": f"http://{host}/page-{number}.html?token=s3cr3t", "outputs": _outputs(), "budget_ms": 60_000}
+            # The pages are still from the start, and there are many.
+            body["settle"] = {"quiet_ms": 0, "max_ms": 1_000, "scroll": False}
             answer = await client.post("/render", json=body)
             assert answer.status_code == 200, answer.text
             found[name] = RenderResult.model_validate_json(answer.content)

@@ -14,14 +14,17 @@ _LOOKALIKES = str.maketrans(
     "abeijkmhopsctyxdqw" + "aeikvoptux" + "ig",
 )
 _LATIN = r"""
-    \b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:previous|prior|above|earlier|all|your|these|any)\b.{0,40}\b(?:instructions?|prompts?|rules?|directions?|messages?|guidelines?)\b
+    \b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:previous|prior|above|earlier|all|your|these|any)\b.{0,40}
+      \b(?:instructions?|prompts?|rules?|directions?|messages?|guidelines?)\b
   | \bas\ an?\ (?:ai|llm|(?:ai\ )?assistant|(?:ai\ )?language\ model|ai\ model),?\ (?:you|please|i\b|do\b|must)
   | \bas\ an\ ai\ (?:language\ )?model\b
   | \b(?:system|developer)\ (?:prompt|message|override)\b
   | \b(?:new|updated|real)\ (?:system\ )?instructions?\b.{0,5}:
-  | \b(?:note|message|attention|instructions?)\ (?:to|for)\ (?:the\ |any\ |all\ )?(?:ai|llms?|(?:ai\ )?(?:model|reviewer|assistant|agent|crawler|language\ model)s?)\b
+  | \b(?:note|message|attention|instructions?)\ (?:to|for)\ (?:the\ |any\ |all\ )?
+      (?:ai|llms?|(?:ai\ )?(?:model|reviewer|assistant|agent|crawler|language\ model)s?)\b
   | \byou\ are\ (?:now\ )?(?:an?\ )?(?:ai|chatgpt|claude|assistant|language\ model)\b
-  | \b(?:give|assign|award|rate|score|set)\b.{0,30}\b(?:score|rating|page|site)\b.{0,20}\b(?:100|10/10|perfect|highest)\b
+  | \b(?:give|assign|award|rate|score|set)\b.{0,30}\b(?:score|rating|page|site)\b.{0,20}
+      \b(?:100|10/10|perfect|highest)\b
   | \b(?:score|rating)\b.{0,15}\b(?:must|has\ to|should|shall)\b.{0,15}\b(?:100|10/10|perfect|highest)\b
   | \b(?:report|say|state|answer|return|output)\b.{0,25}\b(?:no|zero)\ (?:issues|problems|findings)\b
   | \bdo\ not\ (?:report|mention|flag|criticise|criticize)\b
@@ -33,7 +36,7 @@ _LATIN = r"""
   | \b(?:yoksay|gormezden\ gel)\b|\b(?:talimat|yonerge).{0,40}\b(?:yok\ ?say|gormezden)
   | </?(?:system|assistant|tool_result|function_results?|instructions?)>
   | <\|(?:im_start|im_end|system|endoftext)|\[/?inst\]|<<sys>>
-  | (?:^|\s)(?:human|assistant|system):\ 
+  | (?:^|\s)(?:human|assistant|system):[ ]
   | [\"']role[\"']\s*:\s*[\"'](?:system|assistant)[\"']|[\"']type[\"']\s*:\s*[\"']tool_(?:result|use)[\"']
   | \bsuspicious_instructions_seen\b|\bget_page_capture\b
 """

@@ -144,7 +144,8 @@ class ClaudeJudge:
         self, page: JudgedPage, model: str, ledger: Ledger, deadline: Deadline, degraded: str
     ) -> Judgement:
         images = {one.id: page.images[one.id] for one in fact_table.chosen(page) if one.id in page.images}
-        ready = await self._aside(lambda: pictures.prepare(images, prices.find(model)))
+        widths = {one.id: one.box.width for one in page.sections}
+        ready = await self._aside(lambda: pictures.prepare(images, prices.find(model), widths))
         sent = await self._aside(lambda: fact_table.build(page, ready))
         if not sent.sections:
             raise ClaudeUnavailable(Trouble.NOTHING_TO_JUDGE, "no section lies in a measured viewport")

@@ -12,7 +12,7 @@ from analyzer.judging.fact_table import SentPage
 from analyzer.judging.pictures import Picture
 from analyzer.judging.questions import SECTION_TYPES, for_type
 
-PROMPT_VERSION = "1"
+PROMPT_VERSION = "2"
 MAX_PER_PAGE = 12
 MAX_PER_SECTION = 4
 
