@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from runtime import logging
-from tests.bench import captures, claim, documents, egress, fairness, fetch, judging, memory, render
+from tests.bench import captures, claim, documents, egress, fairness, fetch, judging, memory, render, tokens
 
 
 def _cpu() -> str:
@@ -45,6 +45,7 @@ def main() -> None:
         "claim": lambda: ["### The queue", "", *asyncio.run(claim.report()), ""],
         "judging": judging.report,
         "fairness": lambda: ["### Fairness between tenants", "", *asyncio.run(fairness.report())],
+        "tokens": tokens.report,
         "analyze": lambda: memory.analyze_peak("agency"),
         "leak": lambda: asyncio.run(memory.leak(200)),
     }

@@ -37,7 +37,7 @@ def _cta(style: str, label: str = "Start free trial", href: str = "/there.html?s
 
 
 def _with(**parts: str) -> Template:
-    return replace(CLEAN, **parts)  # type: ignore[arg-type]  # every part is a string
+    return replace(CLEAN, **parts)
 
 
 def _field(kind: str = "email", name: str = "email", label: str = "E-mail", extra: str = 'autocomplete="email"') -> str:

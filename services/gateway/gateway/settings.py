@@ -105,6 +105,16 @@ class GatewaySettings(AccessSettings):
         description="held of that budget for one analysis, by preset, until its bill is known",
     )
 
+    enrich_patience_seconds: int = Field(
+        86_400,
+        ge=0,
+        le=604_800,
+        description="how long a result that rules alone gave waits for a model that was away; 0: it does not",
+    )
+    ai_memo_days: int = Field(
+        30, ge=0, le=365, description="how long a model's answer serves a page that has not changed; 0: never"
+    )
+
     egress_allow_private: str = Field("", description="private hosts that may be opened: 127.0.0.1:8000,shop.test")
 
     @property
@@ -116,6 +126,16 @@ class GatewaySettings(AccessSettings):
     def outage_patience(self) -> timedelta:
         """How long a service may be away at no cost: 99.9 % of jobs are promised to end within 15 minutes."""
         return timedelta(seconds=self.outage_patience_seconds)
+
+    @property
+    def enrich_patience(self) -> timedelta:
+        """How long a result may wait for the model."""
+        return timedelta(seconds=self.enrich_patience_seconds)
+
+    @property
+    def memo_life(self) -> timedelta:
+        """How long an answer of the model may be used again."""
+        return timedelta(days=self.ai_memo_days)
 
     @property
     def poll(self) -> timedelta:

@@ -247,3 +247,27 @@ audit_events = Table(
 """Who changed what. Triggers refuse every change of a row and its removal."""
 IS_FINISHED = jobs.c.finished_at.is_not(None)
 Index("ix_jobs_finished", jobs.c.finished_at, postgresql_where=IS_FINISHED, sqlite_where=IS_FINISHED)
+events = Table(
+    "events",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant_id", String(64), nullable=False),
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("type", String(40), nullable=False),
+    Column("document", DOCUMENT, nullable=False),
+    Column("at", Instant, nullable=False),
+    Index("ix_events_tenant", "tenant_id", "id"),
+)
+"""What happened to a job after its end, for those who want to be told."""
+
+memos = Table(
+    "memos",
+    metadata,
+    Column("tenant_id", String(64), primary_key=True),
+    Column("page", String(64), primary_key=True),
+    Column("preset", String(20), primary_key=True),
+    Column("document", DOCUMENT, nullable=False),
+    Column("saved_at", Instant, nullable=False),
+    Index("ix_memos_saved", "saved_at"),
+)
+"""The model's last answer to each page of a tenant. `page`: the address's SHA-256."""

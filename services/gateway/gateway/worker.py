@@ -12,7 +12,7 @@ from gateway import metrics
 from gateway.attempts import Attempts
 from gateway.db import Database
 from gateway.hints import QUEUE, Hints, job_topic
-from gateway.jobs import admission, confidential, leases, spending
+from gateway.jobs import admission, confidential, enrichment, leases, memos, spending
 from gateway.jobs.states import Claimed
 from gateway.pipeline import Pipeline, Ports
 from gateway.room import Room
@@ -137,6 +137,8 @@ class Worker:
         # After an outage of the database every lease looks expired: first let the living renew theirs.
         if time.monotonic() - self._database_failed_at >= self._settings.lease_seconds:
             await self._reap()
+        async with self._db.once() as db:
+            await memos.sweep(db, self._settings.memo_life)
         async with self._db.begin() as db:
             await spending.sweep(db)
         async with self._db.begin() as db:
@@ -165,6 +167,9 @@ class Worker:
         for job in reaped:
             log.warning("job_reaped", job_id=job.id, dead=job.dead)
             metrics.REAPED.labels("dead" if job.dead else "requeued").inc()
+            if job.dead:
+                async with self._db.begin() as db:
+                    await enrichment.abandon(db, job.id)
             await self._hints.notify(job_topic(job.id) if job.dead else QUEUE)
 
     async def _drain(self) -> None:

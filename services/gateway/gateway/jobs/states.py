@@ -34,6 +34,7 @@ class Stage(StrEnum):
 
     RENDER = "render"
     ANALYZE = "analyze"
+    ENRICH = "enrich"
 
 
 class Kind(StrEnum):
@@ -41,11 +42,12 @@ class Kind(StrEnum):
 
     ANALYSIS = "analysis"
     CAPTURE = "capture"
+    ENRICHMENT = "enrichment"
 
     @property
     def id_prefix(self) -> str:
         """How the ids of this kind begin."""
-        return {Kind.ANALYSIS: "an", Kind.CAPTURE: "cap"}[self]
+        return {Kind.ANALYSIS: "an", Kind.CAPTURE: "cap", Kind.ENRICHMENT: "enr"}[self]
 
 
 class Priority(IntEnum):
@@ -59,7 +61,8 @@ class Priority(IntEnum):
 class NewJob:
     """What is asked. `trace` is the W3C traceparent of the request that asked.
 
-    Analyses have a `preset`; captures have `options` and, in `secrets`, what must not outlive the job.
+    Analyses have a `preset`, and so have their enrichments, whose `options` name the analysis. Captures have `options`
+    and, in `secrets`, what must not outlive the job.
     """
 
     tenant_id: str
