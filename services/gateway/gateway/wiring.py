@@ -1,7 +1,7 @@
 """What the endpoints share, and how they get it."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Security
@@ -20,6 +20,7 @@ from gateway.db import Database
 from gateway.hints import Hints
 from gateway.origin import address_of
 from gateway.settings import GatewaySettings
+from gateway.turns import Turns
 from runtime.errors import ServiceError
 from runtime.netguard import AddressPolicy
 
@@ -42,6 +43,7 @@ class Parts:
     policy: AddressPolicy
     keyring: Keyring
     plans: Plans
+    turns: Turns = field(default_factory=Turns)
 
 
 @dataclass(frozen=True)
