@@ -133,8 +133,10 @@ async def report(seconds: float = 25) -> list[str]:
     lines = [
         f"B asks for one page after another; A keeps {BIG} unfinished ({PLACES} places, renders of {RENDER_S:.0f} s).",
         "",
-        "| database | cap of A | B alone, p50 / p95 ms | B beside A, p50 / p95 ms | ratio of p95 (bound: 2) "
-        "| jobs of A begun first: mean / most |",
+        (
+            "| database | cap of A | B alone, p50 / p95 ms | B beside A, p50 / p95 ms | ratio of p95 (bound: 2) "
+            "| jobs of A begun first: mean / most |"
+        ),
         "|---|---|---:|---:|---:|---:|",
     ]
     with running_postgres() as server, tempfile.TemporaryDirectory() as folder:
