@@ -26,6 +26,7 @@ from gateway.origin import address_of
 from gateway.readiness import Readiness
 from gateway.settings import GatewaySettings
 from gateway.tally import Tally
+from gateway.turns import Turns
 from runtime.errors import ServiceError
 from runtime.netguard import AddressPolicy
 
@@ -54,6 +55,7 @@ class Parts:
     backlog: Backlog
     readiness: Readiness
     tally: Tally = field(default_factory=Tally)
+    turns: Turns = field(default_factory=Turns)
 
 
 @dataclass(frozen=True)

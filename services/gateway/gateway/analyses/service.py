@@ -36,7 +36,7 @@ async def create(parts: Parts, caller: Caller, url: str, preset: Preset) -> str:
     carrier: dict[str, str] = {}
     propagate.inject(carrier)
     job = NewJob(caller.tenant_id, target.url, preset, trace=carrier.get("traceparent", ""))
-    async with parts.db.begin() as db:
+    async with parts.turns.of(caller.tenant_id), parts.db.begin() as db:
         analysis_id = await intake.enqueue(db, job)
     await parts.hints.notify(QUEUE)
     return analysis_id

@@ -48,7 +48,7 @@ async def create(parts: Parts, caller: Caller, request: FetchRequest) -> str:
     propagate.inject(carrier)
     trace = carrier.get("traceparent", "")
     job = NewJob(caller.tenant_id, target.url, kind=Kind.CAPTURE, trace=trace, options=options, secrets=secrets)
-    async with parts.db.begin() as db:
+    async with parts.turns.of(caller.tenant_id), parts.db.begin() as db:
         capture_id = await intake.enqueue(db, job)
     if request.prepare.wait_for.function:
         log.warning("capture_script_taken", job_id=capture_id)
