@@ -39,6 +39,7 @@ class ErrorCode(StrEnum):
     METHOD_NOT_ALLOWED = "method_not_allowed", 405, Fault.CALLER, False, "This address does not take this method"
     NOT_ACCEPTABLE = "not_acceptable", 406, Fault.CALLER, False, "The answer cannot be had in an accepted type"
     CONFLICT = "conflict", 409, Fault.CALLER, False, "The request conflicts with the present state"
+    IMAGE_REJECTED = "image_rejected", 422, Fault.CALLER, False, "The picture cannot be used"
     PAYLOAD_TOO_LARGE = "payload_too_large", 413, Fault.CALLER, False, "The request body is too large"
     IDEMPOTENCY_MISMATCH = (
         "idempotency_mismatch",

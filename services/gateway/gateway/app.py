@@ -12,9 +12,13 @@ from gateway.blobs import endpoints as blob_endpoints
 from gateway.blobs.files import open_files
 from gateway.captures import endpoints as captures
 from gateway.db import Database
+from gateway.heads import HeadMiddleware
 from gateway.hints import Hints, LocalHints
+from gateway.places import Places
 from gateway.readiness import Readiness
 from gateway.settings import GatewaySettings
+from gateway.uploads.decoding import Decoder
+from gateway.watch import Watch
 from gateway.wiring import Parts
 from runtime.netguard import AddressPolicy
 from runtime.web import service_app
@@ -29,17 +33,22 @@ Every failure is an [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem w
 
 def create_app(settings: GatewaySettings, *, hints: Hints | None = None) -> FastAPI:
     """Build the API. `hints` is shared with a worker in the same process; the parts are at `app.state.parts`."""
+    db, hints = Database(settings.database_url), hints or LocalHints()
     parts = Parts(
         settings=settings,
-        db=Database(settings.database_url),
-        hints=hints or LocalHints(),
+        db=db,
+        hints=hints,
         blobs=open_files(settings.blobs_url, settings.blobs_base_url, settings.blobs_secret),
         policy=AddressPolicy.from_setting(settings.egress_allow_private),
+        watch=Watch(db, hints),
+        decoder=Decoder(),
+        places=Places(settings.events_per_tenant),
     )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        parts.watch.close()
         await parts.db.aclose()
 
     app = service_app(
@@ -53,6 +62,7 @@ def create_app(settings: GatewaySettings, *, hints: Hints | None = None) -> Fast
         redoc_url=None,
     )
     app.state.parts = parts
+    app.add_middleware(HeadMiddleware)
     if settings.capture_allow_scripts:
         log.warning("capture_scripts_allowed")
     app.include_router(analyses.router)

@@ -14,3 +14,7 @@ QUEUED = Gauge("cro_jobs_queued", "Jobs waiting in the whole queue", ["kind", "p
 RUNNING = Gauge("cro_jobs_running", "Jobs in progress in the whole fleet", ["kind", "priority"])
 OLDEST_SECONDS = Gauge("cro_jobs_oldest_due_seconds", "How long the first due job has waited", ["kind", "priority"])
 TICK_FAILURES = Counter("cro_worker_tick_failures_total", "Rounds of a worker's loops that failed", ["loop"])
+ACCEPTED = Counter("cro_jobs_accepted_total", "Requests by how they came by their job", ["kind", "origin"])
+WAITING = Gauge("cro_jobs_waiting_callers", "Callers that wait for a job in this process")
+STREAMS = Gauge("cro_event_streams_open", "Event streams that are open in this process")
+REMOVED = Counter("cro_jobs_removed_total", "Jobs removed with all they had", ["reason"])

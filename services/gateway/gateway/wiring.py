@@ -10,7 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.blobs.files import FileBlobs
 from gateway.db import Database
 from gateway.hints import Hints
+from gateway.places import Places
 from gateway.settings import GatewaySettings
+from gateway.uploads.decoding import Decoder
+from gateway.watch import Watch
 from runtime.netguard import AddressPolicy
 
 LOCAL_TENANT = "local"
@@ -25,6 +28,9 @@ class Parts:
     hints: Hints
     blobs: FileBlobs
     policy: AddressPolicy
+    watch: Watch
+    decoder: Decoder
+    places: Places
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.jobs import confidential
-from gateway.jobs.states import NewJob, Priority, Stage, State
-from gateway.tables import IS_QUEUED, IS_RUNNING, jobs, lanes
+from gateway.jobs.states import NewJob, Picture, Priority, Stage, State
+from gateway.tables import IS_QUEUED, IS_RUNNING, jobs, lanes, renders
 from gateway.times import now_plus
 from runtime.ids import new_id
 
@@ -16,7 +16,7 @@ _COST = 1.0
 async def enqueue(db: AsyncConnection, job: NewJob) -> str:
     """Write the row that is the job, and return its id."""
     order_key = await _next_key(db, job)
-    job_id = new_id(job.kind.id_prefix)
+    job_id = job.picture.job_id if job.picture else new_id(job.kind.id_prefix)
     row = {
         "id": job_id,
         "tenant_id": job.tenant_id,
@@ -28,14 +28,29 @@ async def enqueue(db: AsyncConnection, job: NewJob) -> str:
         "priority": int(job.priority),
         "order_key": order_key,
         "state": State.QUEUED,
-        "stage": Stage.RENDER,
+        "stage": Stage.ANALYZE if job.picture else Stage.RENDER,
+        "cache_key": job.cache_key,
         "run_at": now_plus(),
         "created_at": now_plus(),
     }
     await db.execute(insert(jobs).values(row))
     if job.secrets:
         await confidential.keep(db, job.tenant_id, job_id, job.secrets)
+    if job.picture:
+        await _keep(db, job.tenant_id, job.picture)
     return job_id
+
+
+async def _keep(db: AsyncConnection, tenant_id: str, picture: Picture) -> None:
+    """Put a picture where the analysis looks for a render: nothing has to be rendered."""
+    row = {
+        "job_id": picture.job_id,
+        "tenant_id": tenant_id,
+        "document": picture.render.model_dump(mode="json"),
+        "blob_keys": picture.keys,
+        "saved_at": now_plus(),
+    }
+    await db.execute(insert(renders).values(row))
 
 
 async def _next_key(db: AsyncConnection, job: NewJob) -> float:
