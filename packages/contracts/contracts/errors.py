@@ -39,6 +39,7 @@ class ErrorCode(StrEnum):
     METHOD_NOT_ALLOWED = "method_not_allowed", 405, Fault.CALLER, False, "This address does not take this method"
     NOT_ACCEPTABLE = "not_acceptable", 406, Fault.CALLER, False, "The answer cannot be had in an accepted type"
     CONFLICT = "conflict", 409, Fault.CALLER, False, "The request conflicts with the present state"
+    IMAGE_REJECTED = "image_rejected", 422, Fault.CALLER, False, "The picture cannot be used"
     PAYLOAD_TOO_LARGE = "payload_too_large", 413, Fault.CALLER, False, "The request body is too large"
     REQUEST_TIMEOUT = "request_timeout", 408, Fault.CALLER, True, "The request did not arrive in time"
     URL_TOO_LONG = "url_too_long", 414, Fault.CALLER, False, "The request's address is too long"

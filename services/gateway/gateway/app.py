@@ -24,17 +24,21 @@ from gateway.edge.addresses import Proxies, networks
 from gateway.edge.bodies import Bounds
 from gateway.edge.doorway import Doorway, House
 from gateway.guard import LIMITED
+from gateway.heads import HeadMiddleware
 from gateway.health import endpoints as health
 from gateway.hints import Hints, LocalHints
 from gateway.keys import endpoints as keys
 from gateway.limits.local import LocalLimiter
 from gateway.limits.policy import Rates
 from gateway.limits.shared import SharedLimiter
+from gateway.places import Places
 from gateway.readiness import Readiness
 from gateway.settings import GatewaySettings
 from gateway.shared_hints import SharedHints
 from gateway.tenants import endpoints as tenants
+from gateway.uploads.decoding import Decoder
 from gateway.usage import endpoints as usage
+from gateway.watch import Watch
 from gateway.wiring import Parts, needs
 from runtime.netguard import AddressPolicy
 from runtime.web import service_app
@@ -50,10 +54,11 @@ Every failure is an [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem w
 def _parts(settings: GatewaySettings, hints: Hints | None) -> Parts:
     db = Database(settings.database_url, settings.api_database_seconds)
     broker = Broker(settings.redis_url) if settings.redis_url else None
+    hints = hints or (SharedHints(settings.redis_url, broker) if broker else LocalHints())
     return Parts(
         settings=settings,
         db=db,
-        hints=hints or (SharedHints(settings.redis_url, broker) if broker else LocalHints()),
+        hints=hints,
         blobs=open_files(settings.blobs_url, settings.blobs_base_url, settings.blobs_secret),
         policy=AddressPolicy.from_setting(settings.egress_allow_private),
         keyring=Keyring(db, settings),
@@ -63,6 +68,9 @@ def _parts(settings: GatewaySettings, hints: Hints | None) -> Parts:
         rates=Rates(settings.rate_limit_key, settings.rate_limit_tenant, settings.rate_limit_address),
         backlog=Backlog(db, settings.queue_limit),
         readiness=Readiness(db, broker),
+        watch=Watch(db, hints),
+        decoder=Decoder(),
+        places=Places(settings.events_per_tenant),
     )
 
 
@@ -85,6 +93,7 @@ def create_app(settings: GatewaySettings, *, hints: Hints | None = None) -> Fast
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with parts.keyring.flushing():
             yield
+        parts.watch.close()
         await parts.hints.aclose()
         if parts.broker is not None:
             await parts.broker.aclose()
@@ -102,6 +111,7 @@ def create_app(settings: GatewaySettings, *, hints: Hints | None = None) -> Fast
         redoc_url=None,
     )
     app.state.parts = parts
+    app.add_middleware(HeadMiddleware)
     if settings.capture_allow_scripts:
         log.warning("capture_scripts_allowed")
     log.info("auth_decided", auth=settings.auth_mode.value, host=settings.host)

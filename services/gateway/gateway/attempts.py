@@ -53,6 +53,7 @@ class Attempts:
                 context.detach(token)
 
     async def _settle(self, job: Claimed) -> None:
+        await self._hints.notify(job_topic(job.id))
         try:
             await self._pipeline.run(job)
         except ServiceError as error:

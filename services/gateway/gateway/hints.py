@@ -12,6 +12,11 @@ QUEUE = "queue"
 _REMEMBERED = 1_024
 
 
+def cancel_topic(job_id: str) -> str:
+    """Name the topic of one job's cancel, which its worker waits on."""
+    return f"cancel:{job_id}"
+
+
 def job_topic(job_id: str) -> str:
     """Name the topic of one job's state."""
     return f"job:{job_id}"

@@ -18,3 +18,7 @@ TICK_FAILURES = Counter("cro_worker_tick_failures_total", "Rounds of a worker's 
 BROKER_FAILURES = Counter("cro_broker_failures_total", "Commands to Redis that were not answered in time", ["how"])
 LIMIT_FALLBACKS = Counter("cro_limit_fallbacks_total", "Requests judged by this process alone, with Redis away")
 SHED = Counter("cro_requests_shed_total", "Requests refused before any work was done", ["code"])
+ACCEPTED = Counter("cro_jobs_accepted_total", "Requests by how they came by their job", ["kind", "origin"])
+WAITING = Gauge("cro_jobs_waiting_callers", "Callers that wait for a job in this process")
+STREAMS = Gauge("cro_event_streams_open", "Event streams that are open in this process")
+REMOVED = Counter("cro_jobs_removed_total", "Jobs removed with all they had", ["reason"])

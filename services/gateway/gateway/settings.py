@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from hashlib import sha256
 
 from pydantic import Field
 
@@ -114,8 +115,21 @@ class GatewaySettings(AccessSettings):
     ai_memo_days: int = Field(
         30, ge=0, le=365, description="how long a model's answer serves a page that has not changed; 0: never"
     )
+    retention_days: int = Field(30, ge=1, le=3_650, description="age at which ended jobs and their artifacts go")
+    retention_days_by_tenant: dict[str, int] = Field({}, description="another age for some tenants, by their id")
+    events_per_tenant: int = Field(
+        200, ge=1, le=10_000, description="event streams that one tenant may hold open in one process"
+    )
+    signing_secret: str = Field(
+        "", description="signs cursors and fingerprints, the same in every process; missing: made from DATABASE_URL"
+    )
 
     egress_allow_private: str = Field("", description="private hosts that may be opened: 127.0.0.1:8000,shop.test")
+
+    @property
+    def signing_key(self) -> bytes:
+        """The key of every signature that only this API reads again."""
+        return sha256(f"cro-analyzer/{self.signing_secret or self.database_url}".encode()).digest()
 
     @property
     def lease(self) -> timedelta:

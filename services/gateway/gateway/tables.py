@@ -59,6 +59,10 @@ jobs = Table(
     # outcome
     Column("error_code", String(40)),
     Column("error_detail", Text),
+    # what makes two requests the same; empty for a result that nobody else may be given
+    Column("cache_key", String(64)),
+    # requests that were given this job and may still wait for it
+    Column("callers", Integer, nullable=False, server_default="1"),
     Column("created_at", Instant, nullable=False),
     Column("started_at", Instant),
     Column("finished_at", Instant),
@@ -102,6 +106,15 @@ Index(
     jobs.c.id,
     postgresql_where=IS_WAITING,
     sqlite_where=IS_WAITING,
+)
+IS_REUSABLE = jobs.c.cache_key.is_not(None)
+Index(
+    "ix_jobs_cache_key",
+    jobs.c.tenant_id,
+    jobs.c.cache_key,
+    jobs.c.id,
+    postgresql_where=IS_REUSABLE,
+    sqlite_where=IS_REUSABLE,
 )
 
 lanes = Table(
@@ -271,3 +284,30 @@ memos = Table(
     Index("ix_memos_saved", "saved_at"),
 )
 """The model's last answer to each page of a tenant. `page`: the address's SHA-256."""
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("tenant_id", String(64), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    # empty only inside the transaction that makes the job
+    Column("job_id", String(64)),
+    Column("origin", String(10), nullable=False, server_default="made"),
+    # the answer as it was given, where the job was not finished then
+    Column("answer", Text),
+    Column("created_at", Instant, nullable=False),
+    Index("ix_idempotency_keys_created_at", "created_at"),
+    Index("ix_idempotency_keys_job_id", "job_id"),
+)
+"""Which job a caller's `Idempotency-Key` made. It outlives a deleted job, so that a late repetition makes no other."""
+
+removals = Table(
+    "removals",
+    metadata,
+    Column("job_id", String(64), primary_key=True),
+    Column("tenant_id", String(64), nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Index("ix_removals_due_at", "due_at"),
+)
+"""Deleted jobs whose objects the blob store may still hold."""

@@ -23,10 +23,13 @@ from gateway.hints import Hints
 from gateway.limits.local import Limiter
 from gateway.limits.policy import Rates
 from gateway.origin import address_of
+from gateway.places import Places
 from gateway.readiness import Readiness
 from gateway.settings import GatewaySettings
 from gateway.tally import Tally
 from gateway.turns import Turns
+from gateway.uploads.decoding import Decoder
+from gateway.watch import Watch
 from runtime.errors import ServiceError
 from runtime.netguard import AddressPolicy
 
@@ -54,6 +57,9 @@ class Parts:
     rates: Rates
     backlog: Backlog
     readiness: Readiness
+    watch: Watch
+    decoder: Decoder
+    places: Places
     tally: Tally = field(default_factory=Tally)
     turns: Turns = field(default_factory=Turns)
 

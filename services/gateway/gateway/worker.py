@@ -11,8 +11,9 @@ import structlog
 from gateway import metrics
 from gateway.attempts import Attempts
 from gateway.db import Database
-from gateway.hints import QUEUE, Hints, job_topic
-from gateway.jobs import admission, confidential, enrichment, leases, memos, spending
+from gateway.hints import QUEUE, Hints, cancel_topic, job_topic
+from gateway.housekeeping import Housekeeper
+from gateway.jobs import admission, confidential, enrichment, leases, memos, records, spending
 from gateway.jobs.states import Claimed
 from gateway.pipeline import Pipeline, Ports
 from gateway.room import Room
@@ -24,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 _BEAT_S = 2.0  # a cancelled job is noticed after two beats, at the price of one small statement each
 _SWEEP_S = 5.0
+_HOUSE_S = 60.0
+_LISTEN = timedelta(seconds=60)
 
 Key = tuple[str, int]
 
@@ -39,6 +42,7 @@ class Worker:
         self._settings = settings
         self._room = Room(settings.worker_concurrency)
         self._attempts = Attempts(db, hints, Pipeline(db, ports, self._room, settings), self._room, settings)
+        self._housekeeper = Housekeeper(db, ports.blobs, settings)
         self._stopping = False
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._suspects: set[Key] = set()
@@ -57,6 +61,7 @@ class Worker:
             loops = [
                 group.create_task(self._every(min(_BEAT_S, lease_s / 3), "heartbeat", self._beat)),
                 group.create_task(self._every(min(_SWEEP_S, lease_s / 3), "sweep", self._sweep)),
+                group.create_task(self._every(_HOUSE_S, "housekeeping", self._housekeeper.tick)),
             ]
             while not self._stopping:
                 await self._round(group)
@@ -81,11 +86,25 @@ class Worker:
             await self._idle(has_room=bool(wanted))
 
     async def _work(self, job: Claimed) -> None:
+        ear = asyncio.create_task(self._listen(job))
         try:
             await self._attempts.work(job)
         finally:
+            ear.cancel()
             del self._tasks[job.key]
             self._room.leave(job)
+
+    async def _listen(self, job: Claimed) -> None:
+        """End the work on a job as soon as a hint says that it was cancelled; without one, the heartbeat notices."""
+        while True:
+            await self._hints.wait(cancel_topic(job.id), _LISTEN)
+            with self._contained("cancel"):
+                async with self._db.read() as db:
+                    cancelled = await records.cancelled(db, job.tenant_id, job.id)
+                if cancelled and job.key in self._tasks:
+                    self._attempts.take_away(job.key)
+                    self._tasks[job.key].cancel()
+                    return
 
     async def _idle(self, *, has_room: bool) -> None:
         """Wait for more room or, where there is room, for a job; never longer than the poll time."""

@@ -315,7 +315,7 @@ async def test_a_tenant_sees_only_its_own_and_no_other_kind(platform: Platform) 
 
 async def test_the_list_is_newest_first_and_stays_stable_while_it_grows(platform: Platform) -> None:
     async def create() -> str:
-        return str((await platform.http.post("/v1/captures", json={"url": URL})).json()["id"])
+        return str((await platform.http.post("/v1/captures", json={"url": URL, "refresh": True})).json()["id"])
 
     ids = [await create() for _ in range(5)]
     seen: list[str] = []
@@ -367,7 +367,7 @@ async def test_a_finished_capture_cannot_be_cancelled(working: Platform) -> None
 
 
 async def test_delete_takes_the_artifacts_along(working: Platform) -> None:
-    found, kept = await done(working), await done(working)
+    found, kept = await done(working), await done(working, refresh=True)
     links = found["result"]["artifacts"]["screenshot"]["links"]
     files = [path for path in working.parts.blobs.root.rglob("*.jpg") if found["id"] in path.parts]
     assert len(files) == 1

@@ -5,7 +5,9 @@ import asyncio
 import pytest
 
 from contracts.analyze import Preset
+from gateway.acceptance import Terms
 from gateway.analyses import service
+from gateway.reuse.policy import Wish
 from gateway.tables import tenants as table
 from gateway.turns import Turns
 from gateway.wiring import Caller
@@ -38,10 +40,13 @@ async def test_a_crowd_of_one_tenant_leaves_connections_to_others(guarded: Platf
     async with parts.db.begin() as held:
         await held.execute(table.select().where(table.c.id == "ten_a").with_for_update())
         crowd = [
-            asyncio.create_task(service.create(parts, Caller("ten_a"), "https://shop.test/", Preset.RULES))
-            for _ in range(30)
+            asyncio.create_task(
+                service.create(parts, Caller("ten_a"), f"https://shop.test/{number}", Preset.RULES, Terms(Wish()))
+            )
+            for number in range(30)
         ]
         async with asyncio.timeout(30):
-            assert await service.create(parts, Caller("ten_b"), "https://shop.test/", Preset.RULES)
+            accepted = await service.create(parts, Caller("ten_b"), "https://shop.test/", Preset.RULES, Terms(Wish()))
+            assert accepted.id
         assert not any(task.done() for task in crowd)
-    assert len(set(await asyncio.gather(*crowd))) == 30
+    assert len({accepted.id for accepted in await asyncio.gather(*crowd)}) == 30

@@ -26,7 +26,7 @@ URL = "https://shop.test/"
 
 
 async def submit(platform: Platform, url: str = URL) -> str:
-    answer = await platform.http.post("/v1/analyses", json={"url": url})
+    answer = await platform.http.post("/v1/analyses", json={"url": url, "refresh": True})
     return str(answer.json()["id"])
 
 

@@ -6,8 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway import walls
 from gateway.jobs import accounts, admission, confidential
-from gateway.jobs.states import NewJob, Priority, Stage
-from gateway.tables import IS_QUEUED, IS_RUNNING, jobs, lanes
+from gateway.jobs.states import NewJob, Picture, Priority, Stage
+from gateway.tables import IS_QUEUED, IS_RUNNING, jobs, lanes, renders
 from gateway.times import now_plus
 from runtime.ids import new_id
 
@@ -19,7 +19,7 @@ async def enqueue(db: AsyncConnection, job: NewJob) -> str:
     allowed = await admission.terms(db, job.tenant_id)
     day = await accounts.hold(db, job.tenant_id, job.kind, (allowed.daily or {}).get(job.kind))
     order_key = await _next_key(db, job, allowed.share)
-    job_id = new_id(job.kind.id_prefix)
+    job_id = job.picture.job_id if job.picture else new_id(job.kind.id_prefix)
     row = {
         "id": job_id,
         "tenant_id": job.tenant_id,
@@ -31,7 +31,8 @@ async def enqueue(db: AsyncConnection, job: NewJob) -> str:
         "priority": int(job.priority),
         "order_key": order_key,
         "state": await admission.first_state(db, job.tenant_id, allowed),
-        "stage": Stage.RENDER,
+        "stage": Stage.ANALYZE if job.picture else Stage.RENDER,
+        "cache_key": job.cache_key,
         "run_at": now_plus(),
         "created_at": now_plus(),
         "quota_day": day,
@@ -39,7 +40,21 @@ async def enqueue(db: AsyncConnection, job: NewJob) -> str:
     await db.execute(insert(jobs).values(row))
     if job.secrets:
         await confidential.keep(db, job.tenant_id, job_id, job.secrets)
+    if job.picture:
+        await _keep(db, job.tenant_id, job.picture)
     return job_id
+
+
+async def _keep(db: AsyncConnection, tenant_id: str, picture: Picture) -> None:
+    """Put a picture where the analysis looks for a render: nothing has to be rendered."""
+    row = {
+        "job_id": picture.job_id,
+        "tenant_id": tenant_id,
+        "document": picture.render.model_dump(mode="json"),
+        "blob_keys": picture.keys,
+        "saved_at": now_plus(),
+    }
+    await db.execute(insert(renders).values(row))
 
 
 async def _next_key(db: AsyncConnection, job: NewJob, share: float) -> float:

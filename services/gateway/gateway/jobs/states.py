@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from contracts.analyze import Preset
 from contracts.fetch import Tier
+from contracts.render import RenderResult
 
 Document: TypeAlias = dict[str, object]
 """JSON as a column holds it."""
@@ -58,11 +59,21 @@ class Priority(IntEnum):
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A customer's picture in the place of a render: stored already, under a key that holds `job_id`."""
+
+    job_id: str
+    render: RenderResult
+    keys: dict[str, str]
+
+
+@dataclass(frozen=True)
 class NewJob:
     """What is asked. `trace` is the W3C traceparent of the request that asked.
 
     Analyses have a `preset`, and so have their enrichments, whose `options` name the analysis. Captures have `options`
-    and, in `secrets`, what must not outlive the job.
+    and, in `secrets`, what must not outlive the job. `cache_key`: what makes two requests the same; none where the
+    result is for nobody else.
     """
 
     tenant_id: str
@@ -73,6 +84,8 @@ class NewJob:
     trace: str = ""
     options: Document | None = None
     secrets: Document | None = field(default=None, repr=False)
+    cache_key: str | None = None
+    picture: "Picture | None" = None
 
 
 @dataclass(frozen=True)

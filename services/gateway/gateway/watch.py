@@ -1,0 +1,171 @@
+"""One look for all who wait: many callers follow jobs, and the database is asked once for all of them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from gateway import metrics
+from gateway.db import Database
+from gateway.hints import Hints, job_topic
+from gateway.jobs import records
+from gateway.jobs.records import Glimpse
+from gateway.jobs.states import Kind
+from runtime.errors import ServiceError
+
+log = structlog.get_logger(__name__)
+
+_LOOK_S = 1.0
+"""Longest time to miss a change whose hint was lost."""
+
+_HINT_WAIT = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A job that somebody follows: its owner and kind are part of its name, here as everywhere."""
+
+    tenant_id: str
+    kind: Kind
+    id: str
+
+
+class Feed:
+    """What one follower sees: always the latest, never each step in between."""
+
+    def __init__(self) -> None:
+        """Start before the first look."""
+        self.latest: Glimpse | None = None
+        self._news = asyncio.Event()
+
+    def tell(self, glimpse: Glimpse | None) -> None:
+        """Take what was seen; None: there is no such job, or not any more."""
+        if glimpse != self.latest:
+            self.latest = glimpse
+            self._news.set()
+
+    def wake(self) -> None:
+        """End the present wait."""
+        self._news.set()
+
+    async def change(self, patience: timedelta) -> None:
+        """Return when there is something new, or after `patience`."""
+        try:
+            async with asyncio.timeout(patience.total_seconds()):
+                await self._news.wait()
+        except TimeoutError:
+            return
+        finally:
+            self._news.clear()
+
+
+@dataclass
+class _Followed:
+    feeds: set[Feed]
+    listener: asyncio.Task[None]
+
+
+class Watch:
+    """Looks at every followed job once a second, in one query, and at once at those that a hint names.
+
+    It runs only while somebody follows. `close` ends all waits, for a process that stops.
+    """
+
+    def __init__(self, db: Database, hints: Hints, look_s: float = _LOOK_S) -> None:
+        """Follow nothing yet."""
+        self._db = db
+        self._hints = hints
+        self._look_s = look_s
+        self._followed: dict[Subject, _Followed] = {}
+        self._hinted: set[Subject] = set()
+        self._due = asyncio.Event()
+        self._loop: asyncio.Task[None] | None = None
+        self.closed = False
+
+    @property
+    def followers(self) -> int:
+        """How many wait."""
+        return sum(len(one.feeds) for one in self._followed.values())
+
+    def close(self) -> None:
+        """Send everybody home, and whoever comes later at once."""
+        self.closed = True
+        for followed in self._followed.values():
+            for feed in followed.feeds:
+                feed.wake()
+
+    @asynccontextmanager
+    async def follow(self, subject: Subject) -> AsyncIterator[Feed]:
+        """Give a feed of a job, which has its present state already. Raises `ServiceError` (unavailable)."""
+        feed = Feed()
+        self._enter(subject, feed)
+        try:
+            # After the listener is there, so that nothing falls between this look and the first hint.
+            await asyncio.sleep(0)
+            async with self._db.read() as db:
+                seen = await records.glimpses(db, [subject.id])
+            feed.latest = feed.latest or seen.get((subject.tenant_id, subject.kind, subject.id))
+            yield feed
+        finally:
+            self._leave(subject, feed)
+
+    def _enter(self, subject: Subject, feed: Feed) -> None:
+        followed = self._followed.get(subject)
+        if followed is None:
+            followed = self._followed[subject] = _Followed(set(), asyncio.create_task(self._listen(subject)))
+        followed.feeds.add(feed)
+        metrics.WAITING.inc()
+        if self._loop is None or self._loop.done():
+            self._loop = asyncio.create_task(self._run())
+
+    def _leave(self, subject: Subject, feed: Feed) -> None:
+        followed = self._followed[subject]
+        followed.feeds.discard(feed)
+        metrics.WAITING.dec()
+        if not followed.feeds:
+            followed.listener.cancel()
+            del self._followed[subject]
+        if not self._followed:
+            self._due.set()
+
+    async def _listen(self, subject: Subject) -> None:
+        while True:
+            await self._hints.wait(job_topic(subject.id), _HINT_WAIT)
+            self._hinted.add(subject)
+            self._due.set()
+
+    async def _run(self) -> None:
+        clock = asyncio.get_running_loop().time
+        next_look = clock() + self._look_s
+        while self._followed:
+            try:
+                async with asyncio.timeout_at(next_look):
+                    await self._due.wait()
+            except TimeoutError:
+                next_look = clock() + self._look_s
+                self._hinted.update(self._followed)
+            self._due.clear()
+            wanted = [subject for subject in self._hinted if subject in self._followed]
+            self._hinted.clear()
+            await self._look(wanted)
+
+    async def _look(self, subjects: Iterable[Subject]) -> None:
+        wanted = list(subjects)
+        if not wanted:
+            return
+        try:
+            async with self._db.read() as db:
+                seen = await records.glimpses(db, list({subject.id for subject in wanted}))
+        except ServiceError as error:
+            # Everybody keeps waiting, and is told by the look at the end of its own wait.
+            log.warning("watch_failed", reason=error.reason)
+            return
+        except Exception:  # outermost: who waits must not wait for a loop that is dead
+            log.exception("watch_failed")
+            return
+        for subject in wanted:
+            for feed in tuple(self._followed[subject].feeds) if subject in self._followed else ():
+                feed.tell(seen.get((subject.tenant_id, subject.kind, subject.id)))
