@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from runtime import logging
-from tests.bench import captures, claim, documents, egress, fetch, memory, render
+from tests.bench import captures, claim, documents, egress, fetch, memory, render, rules
 
 
 def _cpu() -> str:
@@ -42,6 +42,7 @@ def main() -> None:
         "egress": egress.report,
         "documents": documents.report,
         "fetch": fetch.report,
+        "rules": rules.report,
         "claim": lambda: ["### The queue", "", *asyncio.run(claim.report()), ""],
         "analyze": lambda: memory.analyze_peak("agency"),
         "leak": lambda: asyncio.run(memory.leak(200)),

@@ -13,6 +13,7 @@ from analyzer import view
 from analyzer.rules import engine
 from analyzer.rules.policy import load
 from analyzer.rules.registry import RULES
+from contracts.facts import PageFacts
 from contracts.result import Outcome
 from evals.rendering import Studio, studio
 from evals.seeds import Seed
@@ -89,7 +90,7 @@ def write(root: Path, seeds: Sequence[Seed]) -> list[str]:
     return paths
 
 
-def outcomes(facts: view.PageFacts, seed: Seed) -> dict[str, Outcome]:
+def outcomes(facts: PageFacts, seed: Seed) -> dict[str, Outcome]:
     """Apply every rule to one page in one viewport."""
     said = engine.run(RULES, view.build({seed.viewport: facts}), load())
     return {one.rule.id: engine.worst_of(one).outcome for one in said}
