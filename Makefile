@@ -75,6 +75,10 @@ check: lint type test ## Everything that CI runs
 bench: setup ## Speed against the baselines, side by side in one run
 	@$(BIN)/python -m tests.bench
 
+.PHONY: eval
+eval: setup ## How good the rules are (and Claude): make eval [ARGS="--ai-budget 1"]
+	@PYTHONPATH=. $(BIN)/python -m evals $(ARGS)
+
 .PHONY: soak burst hostile
 soak: setup ## Thousands of renders, nothing may grow: make soak [N=5000]
 	@$(BIN)/python -m tests.load soak $(or $(N),5000)
@@ -87,7 +91,7 @@ hostile: setup ## Pages that mean harm beside good ones: make hostile [N=3 round
 
 # --- maintenance -------------------------------------------------------------------------------------------------------
 
-.PHONY: lock generate vendor eval clean
+.PHONY: lock generate vendor clean
 EXPORT = $(BIN)/uv export -q --frozen --no-emit-workspace --no-header --no-annotate
 lock: setup ## Renew the locked requirements after a change of dependencies
 	@$(BIN)/uv lock -q

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from runtime import logging
-from tests.bench import captures, claim, documents, egress, fairness, fetch, judging, memory, render, tokens
+from tests.bench import captures, claim, documents, egress, fairness, fetch, judging, memory, render, rules, tokens
 
 
 def _cpu() -> str:
@@ -42,6 +42,7 @@ def main() -> None:
         "egress": egress.report,
         "documents": documents.report,
         "fetch": fetch.report,
+        "rules": rules.report,
         "claim": lambda: ["### The queue", "", *asyncio.run(claim.report()), ""],
         "judging": judging.report,
         "fairness": lambda: ["### Fairness between tenants", "", *asyncio.run(fairness.report())],

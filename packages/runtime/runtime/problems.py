@@ -77,7 +77,8 @@ def _service(request: Request, exc: ServiceError) -> JSONResponse:
     return problem(request, exc)
 
 
-def _unexpected(request: Request, exc: Exception) -> JSONResponse:
+def unexpected(request: Request, exc: Exception) -> JSONResponse:
+    """Answer for what nobody expected: the log knows it, the caller only that it is ours."""
     log.error("request_failed", path=request.url.path, exc_info=exc)
     return problem(request, ServiceError(ErrorCode.INTERNAL, "Something failed on our side. Try again later."))
 
@@ -88,7 +89,7 @@ def install(app: FastAPI) -> None:
         RequestValidationError: _validation,
         HTTPException: _http,
         ServiceError: _service,
-        Exception: _unexpected,
+        Exception: unexpected,
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)

@@ -2,11 +2,13 @@
 
 import re
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runtime.ids import new_id
@@ -17,6 +19,9 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120
 REQUESTS = Counter("cro_http_requests_total", "HTTP requests answered", ["service", "method", "route", "status"])
 SECONDS = Histogram("cro_http_request_seconds", "Time to answer", ["service", "route"], buckets=_BUCKETS)
 ACTIVE = Gauge("cro_http_active_requests", "HTTP requests being answered", ["service"])
+
+
+Surprised = Callable[[Request, Exception], Response]
 
 
 def _request_id(scope: Scope) -> str:
@@ -32,10 +37,14 @@ def _route(scope: Scope) -> str:
 class RequestMiddleware:
     """Give each request an id, time it, count it, and put `X-Request-ID` and `X-Process-Time` on the answer."""
 
-    def __init__(self, app: ASGIApp, service: str) -> None:
-        """Wrap `app`, whose requests are counted under `service`."""
+    def __init__(self, app: ASGIApp, service: str, surprised: Surprised | None = None) -> None:
+        """Wrap `app`, whose requests are counted under `service`; `surprised` answers for what nobody expected.
+
+        Left to the framework, that answer would be made outside of this, and have neither id nor time.
+        """
         self._app = app
         self._service = service
+        self._surprised = surprised
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI call."""
@@ -45,10 +54,12 @@ class RequestMiddleware:
         request_id = scope.setdefault("state", {})["request_id"] = _request_id(scope)
         begun = time.perf_counter()
         status = 500
+        begun_answer = False
 
         async def stamped(message: Message) -> None:
-            nonlocal status
+            nonlocal status, begun_answer
             if message["type"] == "http.response.start":
+                begun_answer = True
                 status = message["status"]
                 _stamp(message, request_id, time.perf_counter() - begun)
             await send(message)
@@ -57,6 +68,10 @@ class RequestMiddleware:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._app(scope, receive, stamped)
+            except Exception as error:  # outermost
+                if begun_answer or self._surprised is None:
+                    raise
+                await self._surprised(Request(scope), error)(scope, receive, stamped)
             finally:
                 ACTIVE.labels(self._service).dec()
                 route = _route(scope)

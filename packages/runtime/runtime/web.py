@@ -21,7 +21,7 @@ def service_app(service: str, *, ready: Ready, lifespan: Lifespan, **options: An
     """
     app = FastAPI(lifespan=lifespan, **options)
     problems.install(app)
-    app.add_middleware(RequestMiddleware, service=service)
+    app.add_middleware(RequestMiddleware, service=service, surprised=problems.unexpected)
 
     @app.get("/livez", tags=["health"], summary="The process runs; depends on nothing else")
     async def livez() -> dict[str, str]:

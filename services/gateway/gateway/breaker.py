@@ -9,11 +9,12 @@ _LONGEST_S = 8.0
 
 
 class Breaker:
-    """Open after three failures in a row; then one caller at a time tries, after 1 s, 2 s, … 8 s."""
+    """Open after three failures in a row; then one caller at a time tries, after 1 s, 2 s, … `longest_s`."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, longest_s: float = _LONGEST_S, clock: Callable[[], float] = time.monotonic) -> None:
         """Begin closed."""
         self._clock = clock
+        self._longest_s = longest_s
         self._strikes = 0
         self._pause_s = _FIRST_S
         self._closed_again_at = 0.0
@@ -45,5 +46,5 @@ class Breaker:
         if self._strikes == _STRIKES:
             self._closed_again_at = now + self._pause_s
         elif self._strikes > _STRIKES and now + self._pause_s <= self._closed_again_at:
-            self._pause_s = min(_LONGEST_S, 2 * self._pause_s)
+            self._pause_s = min(self._longest_s, 2 * self._pause_s)
             self._closed_again_at = now + self._pause_s

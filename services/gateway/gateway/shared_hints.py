@@ -91,9 +91,10 @@ class SharedHints:
 
     async def aclose(self) -> None:
         """Stop listening and close every connection."""
-        if self._listener is not None:
+        while self._listener is not None and not self._listener.done():
+            # Once is not enough: redis-py may take a cancellation while it connects for a failure to connect.
             self._listener.cancel()
-            await asyncio.gather(self._listener, return_exceptions=True)
+            await asyncio.wait([self._listener], timeout=_RETRY_S)
         await self._blocking.aclose()
 
 

@@ -1,7 +1,7 @@
 """How much of one tenant is let into the queue at a time; the rest of it waits for its turn, in order.
 
 The tenant's row is locked from the count to the commit: two that are accepted, or one that is accepted while another
-ends, take turns. Whoever ends a job lets the next one in, in the same commit. See docs/adr/0014.
+ends, take turns. Whoever ends a job lets the next one in, in the same commit. See docs/adr/0017.
 """
 
 from dataclasses import dataclass

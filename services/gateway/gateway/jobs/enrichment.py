@@ -2,7 +2,7 @@
 
 The analysis itself has succeeded and stays so. Its enrichment has a row with its own state, lease, fence and time to
 run, so that claiming, retrying and reaping are those of every job; customers list jobs by kind and never see it.
-See docs/adr/0021.
+See docs/adr/0018.
 """
 
 from dataclasses import dataclass

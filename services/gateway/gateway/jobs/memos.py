@@ -1,6 +1,6 @@
 """The model's last answer to each of a tenant's pages. The analyzer says whether it still fits.
 
-Another tenant never gets it, nor sees by its cost that there is one. See docs/adr/0022.
+Another tenant never gets it, nor sees by its cost that there is one. See docs/adr/0019.
 
 An address stands here as a hash, because it may hold what is nobody's business, and is long.
 """
