@@ -17,6 +17,7 @@ from gateway.hints import Hints, LocalHints
 from gateway.places import Places
 from gateway.readiness import Readiness
 from gateway.settings import GatewaySettings
+from gateway.turns import Turns
 from gateway.uploads.decoding import Decoder
 from gateway.watch import Watch
 from gateway.wiring import Parts
@@ -43,6 +44,7 @@ def create_app(settings: GatewaySettings, *, hints: Hints | None = None) -> Fast
         watch=Watch(db, hints),
         decoder=Decoder(),
         places=Places(settings.events_per_tenant),
+        turns=Turns(),
     )
 
     @asynccontextmanager

@@ -12,6 +12,7 @@ from gateway.db import Database
 from gateway.hints import Hints
 from gateway.places import Places
 from gateway.settings import GatewaySettings
+from gateway.turns import Turns
 from gateway.uploads.decoding import Decoder
 from gateway.watch import Watch
 from runtime.netguard import AddressPolicy
@@ -31,6 +32,7 @@ class Parts:
     watch: Watch
     decoder: Decoder
     places: Places
+    turns: Turns
 
 
 @dataclass(frozen=True)
