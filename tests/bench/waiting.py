@@ -21,6 +21,7 @@ from pathlib import Path
 import httpx2
 import psutil
 
+from contracts.analyze import Preset
 from gateway.db import Database
 from gateway.jobs import intake, outcomes
 from gateway.jobs.states import Kind, NewJob
@@ -86,7 +87,10 @@ async def reads(base: str, path: str) -> list[float]:
 async def made(db: Database, number: int) -> list[str]:
     """Queue jobs that nobody will work on."""
     async with db.begin() as connection:
-        return [await intake.enqueue(connection, NewJob(TENANT, f"https://shop.test/{n}")) for n in range(number)]
+        return [
+            await intake.enqueue(connection, NewJob(TENANT, f"https://shop.test/{n}", Preset.RULES))
+            for n in range(number)
+        ]
 
 
 async def ended(db: Database, ids: list[str]) -> float:

@@ -223,6 +223,12 @@ async def test_a_file_has_a_size(platform: Platform) -> None:
 
 
 @ONE
+async def test_json_has_a_size_too(platform: Platform) -> None:
+    answer = await platform.http.post("/v1/analyses", json={"url": "https://shop.test/", "name": "x" * 100_000})
+    assert (answer.status_code, answer.json()["code"]) == (413, "payload_too_large")
+
+
+@ONE
 @pytest.mark.parametrize(
     ("fields", "files", "field"),
     [
