@@ -11,7 +11,20 @@ from pathlib import Path
 import psutil
 
 from runtime import logging
-from tests.bench import captures, claim, documents, egress, fairness, fetch, judging, memory, render, rules, tokens
+from tests.bench import (
+    captures,
+    claim,
+    documents,
+    egress,
+    fairness,
+    fetch,
+    judging,
+    memory,
+    render,
+    rules,
+    tokens,
+    waiting,
+)
 
 
 def _cpu() -> str:
@@ -47,6 +60,7 @@ def main() -> None:
         "judging": judging.report,
         "fairness": lambda: ["### Fairness between tenants", "", *asyncio.run(fairness.report())],
         "tokens": tokens.report,
+        "waiting": waiting.report,
         "analyze": lambda: memory.analyze_peak("agency"),
         "leak": lambda: asyncio.run(memory.leak(200)),
     }

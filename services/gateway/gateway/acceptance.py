@@ -69,14 +69,23 @@ async def known(parts: Parts, job: NewJob, terms: Terms) -> Accepted | None:
 
 async def accept(parts: Parts, job: NewJob, terms: Terms) -> Accepted:
     """Find or make the job that answers a request, all in one commit. Raises `ServiceError` (idempotency_mismatch)."""
-    accepted = await known(parts, job, terms)
-    if accepted is None:
-        async with parts.turns.of(job.tenant_id), parts.db.begin() as db:
-            accepted = await _promised(db, job, terms)
+    async with parts.turns.taken(_line(job, terms)):
+        accepted = await known(parts, job, terms)
+        if accepted is None:
+            async with parts.turns.taken(("tenant", job.tenant_id)), parts.db.begin() as db:
+                accepted = await _promised(db, job, terms)
     if accepted.origin is Origin.MADE and not accepted.replayed:
         await parts.hints.notify(QUEUE)
     ACCEPTED.labels(job.kind.value, "replayed" if accepted.replayed else accepted.origin.value).inc()
     return accepted
+
+
+def _line(job: NewJob, terms: Terms) -> tuple[str, str] | None:
+    """Name what only one request should decide at a time. The database decides between processes."""
+    if terms.ticket is None and terms.wish.refresh:
+        return None
+    wanted = job.cache_key or (terms.ticket and terms.ticket.key)
+    return (job.tenant_id, wanted) if wanted else None
 
 
 async def remember(parts: Parts, accepted: Accepted, answer: str) -> None:

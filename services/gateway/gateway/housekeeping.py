@@ -38,8 +38,7 @@ class Housekeeper:
         """Do a bounded part of what is due. Raises `ServiceError` when the database or the blob store is away."""
         await self._retire(ahead)
         await self._clear(ahead)
-        async with self._db.begin() as db:
-            await promises.sweep(db, ahead)
+        await self._forget(ahead)
         await self._sweep_orphans(ahead)
 
     async def _retire(self, ahead: timedelta) -> None:
@@ -55,6 +54,14 @@ class Housekeeper:
                 await promises.forget_answers(db, tenant_id, ids)
         metrics.REMOVED.labels("retention").inc(len(removed))
         log.info("jobs_retired", count=len(removed))
+
+    async def _forget(self, ahead: timedelta) -> None:
+        """Remove idempotency keys that stand for nothing any more. A look takes no lock; on SQLite the rest does."""
+        async with self._db.read() as db:
+            overdue = await promises.overdue(db, ahead)
+        if overdue:
+            async with self._db.begin() as db:
+                await promises.sweep(db, ahead)
 
     async def _clear(self, ahead: timedelta) -> None:
         async with self._db.read() as db:

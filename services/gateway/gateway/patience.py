@@ -1,5 +1,6 @@
 """Waiting for a job of any kind without holding a connection."""
 
+import random
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -17,7 +18,7 @@ MAX_WAIT_S = 120
 RETRY_AFTER_S = 2
 """When to ask again for a job that is not finished."""
 
-_LOOK_FOR_CALLER = timedelta(seconds=1)
+_LOOK_FOR_CALLER_S = (1.0, 3.0)
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,9})", re.IGNORECASE)
 
 Wait = Annotated[int, Query(ge=0, le=MAX_WAIT_S, description="seconds to wait for it to finish")]
@@ -57,4 +58,6 @@ async def until_final(parts: Parts, caller: Caller, kind: Kind, job_id: str, pat
         while (left := until - time.monotonic()) > 0 and not parts.watch.closed:
             if feed.latest is None or feed.latest.state.final or await patience.gone():
                 return
-            await feed.change(min(_LOOK_FOR_CALLER, timedelta(seconds=left)))
+            # Each at a time of its own: a thousand looks in one moment would hold up everybody else.
+            pause = random.uniform(*_LOOK_FOR_CALLER_S)  # noqa: S311  # spreads load, guards nothing
+            await feed.change(timedelta(seconds=min(pause, left)))

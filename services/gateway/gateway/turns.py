@@ -1,23 +1,29 @@
-"""One at a time for each tenant, inside one process."""
+"""One at a time for those who want the same: they wait here, where it costs nothing, and not with a connection."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
-from weakref import WeakValueDictionary
 
 
 class Turns:
-    """Lets the writers of one tenant wait here and not on its row, where each would keep a connection from others."""
+    """Any number of lines, one for each key, which end when nobody stands in them. For one process."""
 
     def __init__(self) -> None:
-        """Begin with nobody waiting."""
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """Start with no line."""
+        self._lines: dict[Hashable, tuple[asyncio.Lock, int]] = {}
 
     @asynccontextmanager
-    async def of(self, tenant_id: str) -> AsyncIterator[None]:
-        """Wait for the tenant's turn, and hold it."""
-        lock = self._locks.get(tenant_id)
-        if lock is None:
-            lock = self._locks[tenant_id] = asyncio.Lock()
-        async with lock:
+    async def taken(self, key: Hashable) -> AsyncIterator[None]:
+        """Wait for the turn, and have it for as long as the block lasts. None: nobody else wants the same."""
+        if key is None:
             yield
+            return
+        lock, wanted = self._lines.get(key, (asyncio.Lock(), 0))
+        self._lines[key] = (lock, wanted + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, wanted = self._lines.pop(key)
+            if wanted > 1:
+                self._lines[key] = (lock, wanted - 1)

@@ -22,6 +22,8 @@ _LOOK_S = 1.0
 """Longest time to miss a change whose hint was lost."""
 
 _HINT_WAIT = timedelta(seconds=60)
+_READERS = 4
+"""Callers whose wait is over that read their result at once: the other connections are for those who did not wait."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,25 @@ class Feed:
         """Start before the first look."""
         self.latest: Glimpse | None = None
         self._news = asyncio.Event()
+        self._first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def tell(self, glimpse: Glimpse | None) -> None:
         """Take what was seen; None: there is no such job, or not any more."""
-        if glimpse != self.latest:
+        if not self._first.done():
+            self.latest = glimpse
+            self._first.set_result(None)
+        elif glimpse != self.latest:
             self.latest = glimpse
             self._news.set()
+
+    def fail(self, error: ServiceError) -> None:
+        """Take that nothing could be seen; whoever has seen something goes on waiting."""
+        if not self._first.done():
+            self._first.set_exception(error)
+
+    async def first(self) -> None:
+        """Return when there was a first look. Raises `ServiceError` (unavailable)."""
+        await self._first
 
     def wake(self) -> None:
         """End the present wait."""
@@ -83,6 +98,7 @@ class Watch:
         self._hinted: set[Subject] = set()
         self._due = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
+        self.reading = asyncio.Semaphore(_READERS)
         self.closed = False
 
     @property
@@ -103,11 +119,11 @@ class Watch:
         feed = Feed()
         self._enter(subject, feed)
         try:
-            # After the listener is there, so that nothing falls between this look and the first hint.
+            # Together with all who come at the same time, and after the listener is there: nothing is missed.
             await asyncio.sleep(0)
-            async with self._db.read() as db:
-                seen = await records.glimpses(db, [subject.id])
-            feed.latest = feed.latest or seen.get((subject.tenant_id, subject.kind, subject.id))
+            self._hinted.add(subject)
+            self._due.set()
+            await feed.first()
             yield feed
         finally:
             self._leave(subject, feed)
@@ -160,12 +176,17 @@ class Watch:
             async with self._db.read() as db:
                 seen = await records.glimpses(db, list({subject.id for subject in wanted}))
         except ServiceError as error:
-            # Everybody keeps waiting, and is told by the look at the end of its own wait.
+            # Who has seen something keeps waiting, and is told by the look at the end of its own wait.
             log.warning("watch_failed", reason=error.reason)
+            for feed in self._feeds(wanted):
+                feed.fail(error)
             return
         except Exception:  # outermost: who waits must not wait for a loop that is dead
             log.exception("watch_failed")
             return
         for subject in wanted:
-            for feed in tuple(self._followed[subject].feeds) if subject in self._followed else ():
+            for feed in self._feeds([subject]):
                 feed.tell(seen.get((subject.tenant_id, subject.kind, subject.id)))
+
+    def _feeds(self, subjects: Iterable[Subject]) -> list[Feed]:
+        return [feed for one in subjects if one in self._followed for feed in self._followed[one].feeds]

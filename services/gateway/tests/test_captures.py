@@ -428,7 +428,7 @@ def test_the_examples_are_true() -> None:
 async def test_every_route_shows_an_example(platform: Platform) -> None:
     document = (await platform.http.get("/openapi.json")).json()
     routes = {path: item for path, item in document["paths"].items() if path.startswith("/v1/captures")}
-    assert sum(len(item) for item in routes.values()) == 6
+    assert sum(len(item) for item in routes.values()) == 7
     create = routes["/v1/captures"]["post"]
     assert set(create["requestBody"]["content"]["application/json"]["examples"]) == set(examples.CREATE)
     assert {"image/jpeg", "text/markdown", "application/pdf"} <= set(create["responses"]["200"]["content"])

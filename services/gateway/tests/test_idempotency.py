@@ -199,7 +199,7 @@ async def test_a_deleted_job_stays_deleted(platform: Platform) -> None:
     assert await count(platform) == 0
 
 
-@pytest.mark.parametrize("key", ["", '""', "a b", "é", "x" * 256, '"', "a\tb"])
+@pytest.mark.parametrize("key", ["", '""', "a b", "é", "x" * 256, "a\tb"])
 async def test_a_key_that_is_none_is_refused(platform: Platform, key: str) -> None:
     headers = [(b"idempotency-key", key.encode())]
     answer = await platform.http.post("/v1/analyses", json=BODY, headers=headers)

@@ -37,8 +37,8 @@ def painted(kind: str = "PNG", size: tuple[int, int] = (60, 40), mode: str = "RG
     return out.getvalue()
 
 
-async def send(platform: Platform, data: bytes, name: str = "page.png", **fields: str) -> httpx2.Response:
-    files = {"image": (name, data, "application/octet-stream")}
+async def send(platform: Platform, data: bytes, file_name: str = "page.png", **fields: str) -> httpx2.Response:
+    files = {"image": (file_name, data, "application/octet-stream")}
     return await platform.http.post("/v1/analyses", files=files, data=fields)
 
 
@@ -166,7 +166,7 @@ async def test_a_decoder_that_dies_is_a_picture_that_is_refused(
     stand_in = tmp_path / "python"
     stand_in.write_text("#!/bin/sh\nkill -9 $$\n")
     stand_in.chmod(0o755)
-    monkeypatch.setattr("gateway.uploads.decoding.sys.executable", str(stand_in))
+    monkeypatch.setattr(sys, "executable", str(stand_in))
     with pytest.raises(ServiceError) as caught:
         await Decoder().decode(painted())
     assert caught.value.code is ErrorCode.IMAGE_REJECTED
@@ -176,7 +176,7 @@ async def test_a_decoder_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, tm
     stand_in = tmp_path / "python"
     stand_in.write_text("#!/bin/sh\nexec sleep 600\n")
     stand_in.chmod(0o755)
-    monkeypatch.setattr("gateway.uploads.decoding.sys.executable", str(stand_in))
+    monkeypatch.setattr(sys, "executable", str(stand_in))
     monkeypatch.setattr(decoding, "WALL_S", 0.2)
     with pytest.raises(ServiceError, match="too long"):
         await Decoder().decode(painted())
@@ -219,6 +219,12 @@ async def test_a_file_has_a_size(platform: Platform) -> None:
 
     headers = {"content-type": "multipart/form-data; boundary=x"}
     answer = await platform.http.post("/v1/analyses", content=endless(), headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (413, "payload_too_large")
+
+
+@ONE
+async def test_json_has_a_size_too(platform: Platform) -> None:
+    answer = await platform.http.post("/v1/analyses", json={"url": "https://shop.test/", "name": "x" * 100_000})
     assert (answer.status_code, answer.json()["code"]) == (413, "payload_too_large")
 
 
@@ -272,7 +278,7 @@ async def test_a_body_that_is_none_is_refused(platform: Platform, content_type: 
     ],
 )
 async def test_a_name_is_only_a_name(platform: Platform, name: str, shown: str) -> None:
-    answer = await send(platform, painted(), name) if name else await send(platform, painted(), "/")
+    answer = await send(platform, painted(), "/", **({"name": name} if name else {}))
     assert answer.json()["url"] == f"upload:{shown}"
 
 
@@ -280,7 +286,7 @@ async def test_the_same_picture_is_decoded_and_analysed_once(
     working: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = await send(working, painted(), wait="60")
-    monkeypatch.setattr("gateway.uploads.decoding.sys.executable", "/nonexistent")
+    monkeypatch.setattr(sys, "executable", "/nonexistent")
     again = await send(working, painted(), "other.png")
     assert (again.json()["id"], again.headers["x-cache"]) == (first.json()["id"], "hit")
 

@@ -118,12 +118,12 @@ async def show(
 ) -> Response:
     """Read an analysis with its result, when it has one; with `wait`, answer as soon as it is finished."""
     patience = Patience(timedelta(seconds=wait), request.is_disconnected)
-    await until_final(parts, caller, Kind.ANALYSIS, analysis_id, patience)
     if if_none_match:
+        await until_final(parts, caller, Kind.ANALYSIS, analysis_id, patience)
         current = tags.tag(analysis_id, await service.version(parts, caller, analysis_id))
         if tags.known(if_none_match, current):
             return tags.unchanged(current)
-    record = await service.found(parts, caller, analysis_id)
+    record = await service.waited_for(parts, caller, analysis_id, patience)
     headers = tags.headers(tags.tag(record.id, record.version))
     if not record.state.final:
         headers["Retry-After"] = str(RETRY_AFTER_S)

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from contextlib import nullcontext
 from datetime import UTC, datetime
 
 from opentelemetry import propagate
@@ -74,7 +75,8 @@ async def version(parts: Parts, caller: Caller, analysis_id: str) -> Version:
 async def waited_for(parts: Parts, caller: Caller, analysis_id: str, patience: Patience) -> Record:
     """Return an analysis once it is final, the time is over or the caller has gone. Raises NOT_FOUND."""
     await until_final(parts, caller, Kind.ANALYSIS, analysis_id, patience)
-    return await found(parts, caller, analysis_id)
+    async with parts.watch.reading if patience.wait else nullcontext():
+        return await found(parts, caller, analysis_id)
 
 
 async def found(parts: Parts, caller: Caller, analysis_id: str) -> Record:

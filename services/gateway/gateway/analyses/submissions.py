@@ -14,6 +14,7 @@ from gateway.uploads import form
 from gateway.uploads.form import Form
 
 FILE_FIELD = "image"
+_MAX_JSON_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Submission:
 async def read(request: Request) -> Submission:
     """Read what is asked. Raises `RequestValidationError`, or `ServiceError` for a form that cannot be read."""
     if not form.is_multipart(request):
-        body = await request.body()
+        body = b"".join([chunk async for chunk in form.bounded(request, _MAX_JSON_BYTES)])
         with _as_of_the_body():
             return Submission(AnalysisCreate.model_validate_json(body))
     found = await form.read(request, FILE_FIELD)

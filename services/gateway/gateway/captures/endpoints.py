@@ -207,12 +207,12 @@ async def show(
 ) -> Response:
     """Read a capture with its result, when it has one; with `wait`, answer as soon as it is finished."""
     patience = Patience(timedelta(seconds=wait), request.is_disconnected)
-    await until_final(parts, caller, Kind.CAPTURE, capture_id, patience)
     if if_none_match:
+        await until_final(parts, caller, Kind.CAPTURE, capture_id, patience)
         current = _tag(parts, capture_id, await service.version(parts, caller, capture_id))
         if tags.known(if_none_match, current):
             return tags.unchanged(current)
-    record = await service.found(parts, caller, capture_id)
+    record = await service.waited_for(parts, caller, capture_id, patience)
     answer = _document(parts, record)
     answer.status_code = 200
     answer.headers.update(tags.headers(_tag(parts, capture_id, record.version)))

@@ -1,5 +1,6 @@
 """Asking for a capture, waiting for it, ending it, handing it out, removing it."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import structlog
@@ -65,7 +66,8 @@ async def create(parts: Parts, caller: Caller, request: FetchRequest, terms: Ter
 async def waited_for(parts: Parts, caller: Caller, capture_id: str, patience: Patience) -> Whole:
     """Return a capture once it is final, the time is over or the caller has gone. Raises NOT_FOUND."""
     await until_final(parts, caller, Kind.CAPTURE, capture_id, patience)
-    return await found(parts, caller, capture_id)
+    async with parts.watch.reading if patience.wait else nullcontext():
+        return await found(parts, caller, capture_id)
 
 
 async def version(parts: Parts, caller: Caller, capture_id: str) -> Version:

@@ -81,6 +81,12 @@ async def forget_answers(db: AsyncConnection, tenant_id: str, job_ids: list[str]
     await db.execute(update(keys).where(mine).values(answer=null()))
 
 
+async def overdue(db: AsyncConnection, ahead: timedelta = timedelta()) -> bool:
+    """Whether there is something to sweep."""
+    old = select(keys.c.key).where(keys.c.created_at <= now_plus(ahead - LIFETIME)).limit(1)
+    return (await db.execute(old)).first() is not None
+
+
 async def sweep(db: AsyncConnection, ahead: timedelta = timedelta(), limit: int = 1_000) -> int:
     """Remove keys that are out of date, of all tenants; return how many. `ahead`: as if it were that much later."""
     old = select(keys.c.tenant_id, keys.c.key).where(keys.c.created_at <= now_plus(ahead - LIFETIME)).limit(limit)

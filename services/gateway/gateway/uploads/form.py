@@ -37,7 +37,7 @@ async def read(request: Request, file_field: str) -> Form:
     try:
         parser = MultiPartParser(
             request.headers,
-            _bounded(request),
+            bounded(request, MAX_FILE_BYTES + _AROUND_BYTES),
             max_files=1,
             max_fields=_MAX_FIELDS,
             max_part_size=_MAX_FIELD_BYTES,
@@ -63,20 +63,21 @@ async def _checked(form: FormData, file_field: str) -> Form:
     return Form(await file.read(), file.filename or "", fields)
 
 
-async def _bounded(request: Request) -> AsyncGenerator[bytes, None]:
-    allowed = MAX_FILE_BYTES + _AROUND_BYTES
+async def bounded(request: Request, allowed: int) -> AsyncGenerator[bytes, None]:
+    """Give a body piece by piece. Raises `ServiceError` (payload_too_large) above `allowed` bytes."""
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > allowed:
-        raise _too_large()
+        raise _too_large(allowed)
+    left = allowed
     async for chunk in request.stream():
-        allowed -= len(chunk)
-        if allowed < 0:
-            raise _too_large()
+        left -= len(chunk)
+        if left < 0:
+            raise _too_large(allowed)
         yield chunk
 
 
-def _too_large() -> ServiceError:
-    return ServiceError(ErrorCode.PAYLOAD_TOO_LARGE, f"A picture may have at most {MAX_FILE_BYTES:,} bytes.")
+def _too_large(allowed: int) -> ServiceError:
+    return ServiceError(ErrorCode.PAYLOAD_TOO_LARGE, f"The body may have at most {allowed:,} bytes.")
 
 
 def _unusable(field: str, text: str) -> ServiceError:
