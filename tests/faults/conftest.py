@@ -22,9 +22,7 @@ def fleet() -> Fleet:
 
 
 @pytest.fixture
-def world(
-    postgres: Postgres, redis_server: RedisServer, fleet: Fleet, tmp_path: Path
-) -> Iterator[dict[str, str]]:
+def world(postgres: Postgres, redis_server: RedisServer, fleet: Fleet, tmp_path: Path) -> Iterator[dict[str, str]]:
     """The environment of every process of one gateway."""
     url = postgres.create_database()
     migrate(url)

@@ -77,7 +77,9 @@ async def test_replacing_every_process_fails_no_request(world: dict[str, str], t
 @pytest.mark.timeout(170)
 async def test_workers_share_a_port_and_are_replaced(world: dict[str, str], tmp_path: Path) -> None:
     with ExitStack() as stack:
-        program = await started(stack, "api", {**world, "WORKERS": "2", "SHUTDOWN_GRACE_SECONDS": "0"}, tmp_path / "log")
+        program = await started(
+            stack, "api", {**world, "WORKERS": "2", "SHUTDOWN_GRACE_SECONDS": "0"}, tmp_path / "log"
+        )
         parent = psutil.Process(program.process.pid)
         port = program.port
         async with httpx2.AsyncClient(base_url=program.origin, trust_env=False, timeout=60) as http:

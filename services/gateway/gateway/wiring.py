@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.answers import Answers
 from gateway.backlog import Backlog
 from gateway.blobs.files import FileBlobs
 from gateway.broker import Broker
@@ -37,6 +38,7 @@ class Parts:
     backlog: Backlog
     readiness: Readiness
     tally: Tally = field(default_factory=Tally)
+    answers: Answers = field(default_factory=Answers)
 
 
 @dataclass(frozen=True)

@@ -67,21 +67,24 @@ async def index(
     return AnalysisPage(data=[summary(record) for record in shown], next_cursor=sealed(shown[-1].id) if more else None)
 
 
-@router.get("/{analysis_id}", summary="Read an analysis", responses=_NOT_FOUND)
+@router.get("/{analysis_id}", summary="Read an analysis", response_model=AnalysisRead, responses=_NOT_FOUND)
 async def show(
     request: Request,
-    response: Response,
     parts: TheParts,
     caller: TheCaller,
     analysis_id: AnalysisId,
     wait: Wait = 0,
-) -> AnalysisRead:
+) -> Response:
     """Read an analysis with its result, when it has one; with `wait`, answer as soon as it is finished."""
+    kept = parts.answers.get(caller.tenant_id, analysis_id)
+    if kept is not None:
+        return Response(kept, media_type="application/json")
     patience = Patience(timedelta(seconds=wait), request.is_disconnected)
     record = await service.waited_for(parts, caller, analysis_id, patience)
-    if not record.state.final:
-        response.headers["Retry-After"] = str(RETRY_AFTER_S)
-    return read(record)
+    document = read(record).model_dump_json().encode()
+    if record.state.final:
+        return Response(parts.answers.keep(caller.tenant_id, analysis_id, document), media_type="application/json")
+    return Response(document, media_type="application/json", headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
 @router.post(
