@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from runtime import logging
-from tests.bench import captures, claim, documents, egress, fetch, memory, render
+from tests.bench import captures, claim, documents, egress, fetch, gateway_load, memory, render
 
 
 def _cpu() -> str:
@@ -43,6 +43,7 @@ def main() -> None:
         "documents": documents.report,
         "fetch": fetch.report,
         "claim": lambda: ["### The queue", "", *asyncio.run(claim.report()), ""],
+        "gateway-load": lambda: asyncio.run(gateway_load.report(full=False, parts=[])),
         "analyze": lambda: memory.analyze_peak("agency"),
         "leak": lambda: asyncio.run(memory.leak(200)),
     }
