@@ -18,6 +18,7 @@ from tests.bench import (
     egress,
     fairness,
     fetch,
+    gateway_load,
     judging,
     memory,
     render,
@@ -61,6 +62,7 @@ def main() -> None:
         "fairness": lambda: ["### Fairness between tenants", "", *asyncio.run(fairness.report())],
         "tokens": tokens.report,
         "waiting": waiting.report,
+        "gateway-load": lambda: asyncio.run(gateway_load.report(full=False, parts=[])),
         "analyze": lambda: memory.analyze_peak("agency"),
         "leak": lambda: asyncio.run(memory.leak(200)),
     }

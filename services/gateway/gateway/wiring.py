@@ -14,6 +14,7 @@ from gateway.access import plans
 from gateway.access.keyring import Keyring
 from gateway.access.plans import Plan, Plans
 from gateway.access.scopes import EVERY_SCOPE, Scope, for_route
+from gateway.answers import Answers
 from gateway.auth import Auth
 from gateway.backlog import Backlog
 from gateway.blobs.files import FileBlobs
@@ -62,6 +63,7 @@ class Parts:
     places: Places
     tally: Tally = field(default_factory=Tally)
     turns: Turns = field(default_factory=Turns)
+    answers: Answers = field(default_factory=Answers)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from gateway import removing, replies, tags
 from gateway.acceptance import remember
 from gateway.analyses import service, store, submissions
 from gateway.analyses.schemas import AnalysisPage, AnalysisRead, path_of, read, summary
+from gateway.answers import Kept
 from gateway.cursors import opened, sealed
 from gateway.events import stream as events
 from gateway.events.stream import LastEventId
@@ -117,6 +118,9 @@ async def show(
     if_none_match: IfNoneMatch = "",
 ) -> Response:
     """Read an analysis with its result, when it has one; with `wait`, answer as soon as it is finished."""
+    kept = None if if_none_match else parts.answers.get(caller.tenant_id, analysis_id)
+    if kept is not None:
+        return Response(kept.document, 200, tags.headers(kept.tag), media_type="application/json")
     patience = Patience(timedelta(seconds=wait), request.is_disconnected)
     if if_none_match:
         await until_final(parts, caller, Kind.ANALYSIS, analysis_id, patience)
@@ -124,10 +128,13 @@ async def show(
         if tags.known(if_none_match, current):
             return tags.unchanged(current)
     record = await service.waited_for(parts, caller, analysis_id, patience)
-    headers = tags.headers(tags.tag(record.id, record.version))
-    if not record.state.final:
+    current, document = tags.tag(record.id, record.version), read(record).model_dump_json().encode()
+    headers = tags.headers(current)
+    if record.state.final:
+        parts.answers.keep(caller.tenant_id, analysis_id, Kept(document, current))
+    else:
         headers["Retry-After"] = str(RETRY_AFTER_S)
-    return Response(read(record).model_dump_json(), 200, headers, media_type="application/json")
+    return Response(document, 200, headers, media_type="application/json")
 
 
 @router.get(
@@ -156,6 +163,7 @@ async def follow(
 )
 async def delete(parts: TheParts, caller: TheCaller, analysis_id: AnalysisId) -> None:
     """Remove a finished analysis with its result, its report and its pictures."""
+    parts.answers.forget(caller.tenant_id, analysis_id)
     await removing.remove(parts.db, parts.blobs, Kind.ANALYSIS, Removal(caller.tenant_id, analysis_id))
 
 
