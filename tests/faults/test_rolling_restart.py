@@ -62,7 +62,7 @@ async def test_replacing_every_process_fails_no_request(world: dict[str, str], t
                 before = len(load.accepted)
                 leaving.terminate()
                 assert await asyncio.to_thread(leaving.end) == 0
-                balancer.backends.pop(0)
+                balancer.remove(balancer.backends[0])
                 assert len(load.accepted) > before, "no load: the test shows nothing"
             load.stop = True
             await asyncio.gather(*clients)
