@@ -52,11 +52,13 @@ class _Group:
         self._listening = listening
         self._members: dict[int, tuple[subprocess.Popen[bytes], float]] = {}
         self._stopping = False
+        self._passed_on = 0
         self._quick_deaths = 0
 
     def pass_on(self, number: int, _frame: FrameType | None) -> None:
         """Hand a signal on."""
         self._stopping = True
+        self._passed_on = number
         self._signal(number)
 
     def _signal(self, number: int) -> None:
@@ -85,7 +87,9 @@ class _Group:
                 if member.poll() is not None and not self._stopping:
                     self._mourn(place, member.returncode, time.monotonic() - started_at)
         statuses = [member.wait() for member, _ in self._members.values()]
-        return 1 if self._quick_deaths >= _MOST_QUICK_DEATHS or any(statuses) else 0
+        # One that has only begun to start dies of the signal itself: that is an orderly end as well.
+        failed = any(status not in {0, -self._passed_on} for status in statuses)
+        return 1 if self._quick_deaths >= _MOST_QUICK_DEATHS or failed else 0
 
     def _mourn(self, place: int, status: int, lived_s: float) -> None:
         log.warning("process_died", place=place, status=status)

@@ -48,7 +48,7 @@ def api(settings: GatewaySettings) -> int:
     departure = serving.Departure(
         drain=timedelta(seconds=settings.drain_seconds),
         grace=timedelta(seconds=settings.shutdown_grace_seconds),
-        leave=parts.readiness.leave,
+        leave=parts.leave,
     )
     return serving.run_on(
         lambda: processes.inherited() or serving.bind(settings.host, settings.port), app, "gateway api", departure

@@ -114,6 +114,8 @@ class Database:
             raise _away("left alone for a moment")
         try:
             async with engine.begin() as connection:
+                if walls.is_narrowed(connection):
+                    await walls.narrow(connection)
                 yield connection
         except _OURS:
             raise

@@ -1,8 +1,9 @@
 """One look for all who wait: many callers follow jobs, and the database is asked once for all of them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
+from contextvars import Context
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -131,11 +132,11 @@ class Watch:
     def _enter(self, subject: Subject, feed: Feed) -> None:
         followed = self._followed.get(subject)
         if followed is None:
-            followed = self._followed[subject] = _Followed(set(), asyncio.create_task(self._listen(subject)))
+            followed = self._followed[subject] = _Followed(set(), _own_task(self._listen(subject)))
         followed.feeds.add(feed)
         metrics.WAITING.inc()
         if self._loop is None or self._loop.done():
-            self._loop = asyncio.create_task(self._run())
+            self._loop = _own_task(self._run())
 
     def _leave(self, subject: Subject, feed: Feed) -> None:
         followed = self._followed[subject]
@@ -190,3 +191,11 @@ class Watch:
 
     def _feeds(self, subjects: Iterable[Subject]) -> list[Feed]:
         return [feed for one in subjects if one in self._followed for feed in self._followed[one].feeds]
+
+
+def _own_task(work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    """Begin what serves all tenants outside of the request that happened to need it first.
+
+    Inside, it would be narrowed to that request's tenant, and carry its ids in every line of the log.
+    """
+    return asyncio.create_task(work, context=Context())

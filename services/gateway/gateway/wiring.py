@@ -65,6 +65,11 @@ class Parts:
     turns: Turns = field(default_factory=Turns)
     answers: Answers = field(default_factory=Answers)
 
+    def leave(self) -> None:
+        """Ask for no more traffic, and send everybody home who waits: the process is about to stop."""
+        self.readiness.leave()
+        self.watch.close()
+
 
 @dataclass(frozen=True)
 class Caller:

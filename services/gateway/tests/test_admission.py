@@ -308,9 +308,10 @@ async def test_old_batch_work_is_let_before_interactive_work_one_at_a_time(db: D
 async def test_a_tenant_reads_its_usage_and_limits(guarded: Platform) -> None:
     plan = Plan(name="standard", concurrency=1, daily={"analysis": 2})
     a = await account(guarded, "ten_a", plan=plan)
+    body = {"url": "https://shop.test/", "refresh": True}
     for _ in range(2):
-        assert (await a.http.post("/v1/analyses", json={"url": "https://shop.test/"})).status_code == 202
-    full = await a.http.post("/v1/analyses", json={"url": "https://shop.test/"})
+        assert (await a.http.post("/v1/analyses", json=body)).status_code == 202
+    full = await a.http.post("/v1/analyses", json=body)
     assert (full.status_code, full.json()["code"]) == (429, "quota_exceeded")
     assert 0 < int(full.headers["retry-after"]) <= 86_400
     shown = (await a.http.get("/v1/tenant")).json()

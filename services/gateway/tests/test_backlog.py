@@ -87,7 +87,7 @@ async def test_a_full_queue_refuses_only_what_makes_jobs(settings: GatewaySettin
     app = create_app(settings.model_copy(update={"queue_limit": 2}))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url=BASE, trust_env=False) as http:
         parts: Parts = app.state.parts
-        job_ids = [(await http.post("/v1/analyses", json=JOB)).json()["id"] for _ in range(2)]
+        job_ids = [(await http.post("/v1/analyses", json={**JOB, "refresh": True})).json()["id"] for _ in range(2)]
         parts.backlog._looked_at = 0  # what it knows is old
         for path in ("/v1/analyses", "/v1/captures", "/analyze"):
             answer = await http.post(path, json={"url": JOB["url"]})
@@ -100,7 +100,7 @@ async def test_a_full_queue_refuses_only_what_makes_jobs(settings: GatewaySettin
 
 async def test_the_pace_is_that_of_the_jobs_that_ended(working: Platform) -> None:
     for _ in range(6):
-        await working.http.post("/v1/analyses", json=JOB, headers={"prefer": "wait=30"})
+        await working.http.post("/v1/analyses", json={**JOB, "refresh": True}, headers={"prefer": "wait=30"})
     working.parts.backlog._looked_at = 0
     flow = await working.parts.backlog.flow()
     assert (flow.queued, flow.running, flow.finished, flow.per_second) == (0, 0, 6, 0.2)

@@ -200,7 +200,7 @@ async def test_a_process_that_stops_sends_everybody_home(platform: Platform, htt
     waiting = asyncio.create_task(http.get(path, params={"wait": 60}))
     async with followed(http, path) as reader:
         await reader.event()
-        platform.parts.watch.close()
+        platform.parts.leave()
         assert await reader.rest() == []
     assert (await waiting).json()["status"] == "queued"
 

@@ -38,7 +38,7 @@ _PASSING = ("Unable to capture screenshot", *_ELSEWHERE)
 _NO_POPUPS = "window.open = function open() { return null }"
 _WIDE = 1440, 900
 _BLANK = "about:blank"
-_REFUSALS = frozenset({403, 502, 504})
+_REFUSALS = frozenset({403, 502, 503, 504})
 """Statuses with which the way out refuses a plain HTTP request."""
 
 
