@@ -1,6 +1,7 @@
 """Running a service's application on a port: bind first, say one line when ready, stop cleanly on a signal."""
 
 import asyncio
+import gc
 import signal
 import socket
 import sys
@@ -101,6 +102,9 @@ async def _serve(
     with _signals(server, departure), listening:
         async with app.router.lifespan_context(app):
             if not server.should_exit:
+                # What is there by now stays: no collection need look at it again, nor stop a request for that.
+                gc.collect()
+                gc.freeze()
                 host, port = listening.getsockname()[:2]
                 sys.stdout.write(f"{name} ready on http://{f'[{host}]' if ':' in host else host}:{port}{note()}\n")
                 sys.stdout.flush()

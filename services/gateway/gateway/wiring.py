@@ -49,12 +49,13 @@ class Caller:
     key_id: str = ""
 
 
-def _parts(request: Request) -> Parts:
+# Async although they await nothing: FastAPI would send each request through a thread for either of them.
+async def _parts(request: Request) -> Parts:
     parts: Parts = request.app.state.parts
     return parts
 
 
-def _caller() -> Caller:
+async def _caller() -> Caller:
     # On loopback there are no keys, and one tenant.
     return Caller(LOCAL_TENANT)
 
