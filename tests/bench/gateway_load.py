@@ -29,6 +29,7 @@ from contracts.render import RenderRequest
 from gateway.db import Database
 from gateway.migrate import migrate
 from gateway.tables import jobs
+from runtime import logging
 from tests.bench.hose import Samples, flat_out, request, steady
 from tests.fixtures.fleet import Fleet, served
 from tests.fixtures.postgres import running_postgres
@@ -289,6 +290,8 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="as long as the figures in the documentation")
     parser.add_argument("part", nargs="*", choices=[[], "reads", "accept", "overload", "wakeups"])
     arguments = parser.parse_args()
+    # The fleet of each part still works when its gateway ends, and would say so at length.
+    logging.configure("bench", "CRITICAL")
     print("\n".join(asyncio.run(report(full=arguments.full, parts=arguments.part))))
 
 

@@ -18,6 +18,7 @@ from runtime.connections import BoundedProtocol
 from runtime.errors import ServiceError
 
 _BACKLOG = 2_048
+_KEEP_ALIVE_S = 75
 
 
 class _Server(uvicorn.Server):
@@ -96,6 +97,8 @@ async def _serve(
         server_header=False,
         # It would believe what anybody on loopback says of the client's address.
         proxy_headers=False,
+        # Longer than balancers keep theirs (60 s): else one sends on a connection that is just being closed.
+        timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=round(departure.drain.total_seconds()),
     )
     server = _Server(config)
