@@ -94,6 +94,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m gateway", description="The public API and its queue worker.")
     parser.add_argument("command", choices=["api", "worker", "migrate"])
     command = parser.parse_args().command
+    processes.follow()
     settings = GatewaySettings()
     logging.configure("gateway", settings.log_level)
     telemetry.configure("gateway", _RELEASE)
