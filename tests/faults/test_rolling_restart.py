@@ -96,3 +96,16 @@ async def test_workers_share_a_port_and_are_replaced(world: dict[str, str], tmp_
         assert await asyncio.to_thread(program.end, 60) == 0
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", port)
+
+
+@pytest.mark.timeout(170)
+async def test_no_process_outlives_its_group(world: dict[str, str], tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        program = await started(
+            stack, "api", {**world, "WORKERS": "2", "SHUTDOWN_GRACE_SECONDS": "0"}, tmp_path / "log"
+        )
+        members = psutil.Process(program.process.pid).children()
+        assert len(members) == 2
+        program.process.kill()
+        _, alive = await asyncio.to_thread(psutil.wait_procs, members, 60)
+        assert alive == []

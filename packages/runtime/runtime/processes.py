@@ -1,5 +1,6 @@
 """Several processes of one command on one machine, which start, stop and come back together."""
 
+import ctypes
 import os
 import signal
 import socket
@@ -19,6 +20,20 @@ LISTENING = "CRO_LISTENING_FD"
 _LOOK_S = 0.2
 _LIVED_S = 10.0
 _MOST_QUICK_DEATHS = 5
+
+
+_MEMBER = "CRO_MEMBER_OF"
+_PR_SET_PDEATHSIG = 1
+
+
+def follow() -> None:
+    """Where this process is one of a group: stop when its parent has died, in whatever way. Only Linux can do that."""
+    parent = os.environ.pop(_MEMBER, "")
+    if parent and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        # It may have died before this line.
+        if os.getppid() != int(parent):
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def inherited() -> socket.socket | None:
@@ -71,7 +86,7 @@ class _Group:
             self._start(place)
 
     def _start(self, place: int) -> None:
-        environment = {**os.environ, **self._environment[place]}
+        environment = {**os.environ, **self._environment[place], _MEMBER: str(os.getpid())}
         descriptors: list[int] = []
         if self._listening is not None:
             descriptors = [self._listening.fileno()]

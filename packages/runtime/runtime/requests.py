@@ -1,5 +1,6 @@
 """Identity, time and counts of each HTTP request, as plain ASGI middleware."""
 
+import functools
 import re
 import time
 from collections.abc import Callable, MutableMapping
@@ -25,13 +26,28 @@ Surprised = Callable[[Request, Exception], Response]
 
 
 def _request_id(scope: Scope) -> str:
-    inbound = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
-    return inbound if _WELL_FORMED.match(inbound) else new_id("req")
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            inbound: str = value.decode("latin-1")
+            if _WELL_FORMED.match(inbound):
+                return inbound
+    return new_id("req")
 
 
 def _route(scope: Scope) -> str:
     # Only the route's template: a label must never hold a path that a caller chose.
     return getattr(scope.get("route"), "path", "unmatched")
+
+
+# Finding a metric by its labels takes the library as long as all the rest of this.
+@functools.lru_cache(1_024)
+def _requests(service: str, method: str, route: str, status: str) -> Counter:
+    return REQUESTS.labels(service, method, route, status)
+
+
+@functools.lru_cache(1_024)
+def _seconds(service: str, route: str) -> Histogram:
+    return SECONDS.labels(service, route)
 
 
 class RequestMiddleware:
@@ -45,6 +61,7 @@ class RequestMiddleware:
         self._app = app
         self._service = service
         self._surprised = surprised
+        self._active = ACTIVE.labels(service)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI call."""
@@ -64,7 +81,7 @@ class RequestMiddleware:
                 _stamp(message, request_id, time.perf_counter() - begun)
             await send(message)
 
-        ACTIVE.labels(self._service).inc()
+        self._active.inc()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._app(scope, receive, stamped)
@@ -73,10 +90,10 @@ class RequestMiddleware:
                     raise
                 await self._surprised(Request(scope), error)(scope, receive, stamped)
             finally:
-                ACTIVE.labels(self._service).dec()
+                self._active.dec()
                 route = _route(scope)
-                REQUESTS.labels(self._service, scope["method"], route, str(status)).inc()
-                SECONDS.labels(self._service, route).observe(time.perf_counter() - begun)
+                _requests(self._service, scope["method"], route, str(status)).inc()
+                _seconds(self._service, route).observe(time.perf_counter() - begun)
 
 
 def _stamp(message: MutableMapping[str, Any], request_id: str, seconds: float) -> None:

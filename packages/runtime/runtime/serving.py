@@ -1,6 +1,7 @@
 """Running a service's application on a port: bind first, say one line when ready, stop cleanly on a signal."""
 
 import asyncio
+import gc
 import signal
 import socket
 import sys
@@ -17,6 +18,7 @@ from runtime.connections import BoundedProtocol
 from runtime.errors import ServiceError
 
 _BACKLOG = 2_048
+_KEEP_ALIVE_S = 75
 
 
 class _Server(uvicorn.Server):
@@ -95,12 +97,17 @@ async def _serve(
         server_header=False,
         # It would believe what anybody on loopback says of the client's address.
         proxy_headers=False,
+        # Longer than balancers keep theirs (60 s): else one sends on a connection that is just being closed.
+        timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=round(departure.drain.total_seconds()),
     )
     server = _Server(config)
     with _signals(server, departure), listening:
         async with app.router.lifespan_context(app):
             if not server.should_exit:
+                # What is there by now stays: no collection need look at it again, nor stop a request for that.
+                gc.collect()
+                gc.freeze()
                 host, port = listening.getsockname()[:2]
                 sys.stdout.write(f"{name} ready on http://{f'[{host}]' if ':' in host else host}:{port}{note()}\n")
                 sys.stdout.flush()

@@ -121,6 +121,7 @@ def main() -> None:
     parser.add_argument("rest", nargs=argparse.REMAINDER, help="of admin: see `admin --help`")
     arguments = parser.parse_args()
     command = arguments.command
+    processes.follow()
     settings = GatewaySettings()
     logging.configure("gateway", settings.log_level)
     telemetry.configure("gateway", _RELEASE)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 _MOST_BYTES = 64 * 2**20
 _FRESH_S = 5.0
+_LOOK_S = 1.0
+_MOST_S = 10.0
 
 Key = tuple[str, str]
 
@@ -19,40 +21,52 @@ class Kept:
     tag: str
 
 
-class Answers:
-    """Up to 64 MiB of answers, none older than five seconds.
+@dataclass
+class _Held:
+    answer: Kept
+    look_again_at: float
+    ends_at: float
 
-    So long may a result that another process deleted still be shown by this one; those who delete call `forget`.
+
+class Answers:
+    """Up to 64 MiB of answers. After five seconds one reader is sent to look again, while the others still get the old.
+
+    What another process deleted may be shown that long, and ten seconds at most; those who delete call `forget`.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Begin empty."""
         self._clock = clock
-        self._kept: OrderedDict[Key, tuple[float, Kept]] = OrderedDict()
+        self._kept: OrderedDict[Key, _Held] = OrderedDict()
         self._bytes = 0
 
     def get(self, tenant_id: str, job_id: str) -> Kept | None:
-        """Return a tenant's answer, if it is here and fresh."""
-        found = self._kept.get((tenant_id, job_id))
-        if found is None:
+        """Return a tenant's answer; None: it is not here, or this caller is the one who looks again."""
+        held = self._kept.get((tenant_id, job_id))
+        if held is None:
             return None
-        if self._clock() - found[0] > _FRESH_S:
+        now = self._clock()
+        if now > held.ends_at:
             self.forget(tenant_id, job_id)
             return None
-        return found[1]
+        if now > held.look_again_at:
+            held.look_again_at = now + _LOOK_S
+            return None
+        return held.answer
 
     def keep(self, tenant_id: str, job_id: str, answer: Kept) -> Kept:
         """Keep an answer that will not change, and return it."""
         self.forget(tenant_id, job_id)
-        self._kept[tenant_id, job_id] = (self._clock(), answer)
+        now = self._clock()
+        self._kept[tenant_id, job_id] = _Held(answer, now + _FRESH_S, now + _MOST_S)
         self._bytes += len(answer.document)
         while self._bytes > _MOST_BYTES:
-            _, (_, dropped) = self._kept.popitem(last=False)
-            self._bytes -= len(dropped.document)
+            _, dropped = self._kept.popitem(last=False)
+            self._bytes -= len(dropped.answer.document)
         return answer
 
     def forget(self, tenant_id: str, job_id: str) -> None:
         """Drop an answer."""
-        found = self._kept.pop((tenant_id, job_id), None)
-        if found is not None:
-            self._bytes -= len(found[1].document)
+        held = self._kept.pop((tenant_id, job_id), None)
+        if held is not None:
+            self._bytes -= len(held.answer.document)

@@ -5,11 +5,12 @@ from fastapi import Depends, Request
 from contracts.errors import ErrorCode
 from gateway import metrics
 from gateway.limits.policy import Asker
-from gateway.wiring import LOCAL_TENANT, TheCaller, TheParts
+from gateway.wiring import LOCAL_TENANT, Parts, TheCaller, TheParts
 from runtime.errors import ServiceError
 
 
-async def _limited(request: Request, parts: TheParts, caller: TheCaller) -> None:
+async def _limited(request: Request, caller: TheCaller) -> None:
+    parts: Parts = request.app.state.parts
     address = request.client.host if request.client else ""
     asker = Asker(address, "" if caller.tenant_id == LOCAL_TENANT else caller.tenant_id, caller.key_id or "")
     limits = parts.rates.limits(asker)

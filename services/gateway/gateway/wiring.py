@@ -81,7 +81,8 @@ class Caller:
     plan: Plan = _NO_LIMITS
 
 
-def _parts(request: Request) -> Parts:
+# Async although they await nothing: FastAPI would send each request through a thread for either of them.
+async def _parts(request: Request) -> Parts:
     parts: Parts = request.app.state.parts
     return parts
 

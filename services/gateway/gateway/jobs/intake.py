@@ -1,8 +1,11 @@
 """Putting a job in the queue, in an order that is fair between tenants."""
 
-from sqlalchemy import ColumnElement, ScalarSelect, case, func, insert, null, select
+import functools
+
+from sqlalchemy import ColumnElement, Float, ScalarSelect, bindparam, case, func, insert, null, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningInsert
 
 from gateway import walls
 from gateway.jobs import accounts, admission, confidential
@@ -65,17 +68,27 @@ async def _next_key(db: AsyncConnection, job: NewJob, share: float) -> float:
     """
     # The head is that of the whole queue.
     await walls.widen(db)
-    fresh = _head(job.priority)
-    row = {"tenant_id": job.tenant_id, "kind": job.kind, "priority": int(job.priority), "last_key": fresh}
-    upsert = (postgresql.insert if db.dialect.name == "postgresql" else sqlite.insert)(lanes).values(row)
-    behind_own = lanes.c.last_key + _COST / share
-    later = case((upsert.excluded.last_key > behind_own, upsert.excluded.last_key), else_=behind_own)
-    statement = upsert.on_conflict_do_update(
-        index_elements=[lanes.c.tenant_id, lanes.c.kind, lanes.c.priority], set_={"last_key": later}
-    ).returning(lanes.c.last_key)
-    key = float((await db.execute(statement)).scalar_one())
+    values = {"tenant": job.tenant_id, "job_kind": job.kind, "cost": _COST / share}
+    key = float((await db.execute(_lane_upsert(db.dialect.name, job.priority), values)).scalar_one())
     await walls.narrow_again(db)
     return key
+
+
+@functools.cache
+def _lane_upsert(dialect: str, priority: Priority) -> ReturningInsert[float]:
+    """Build the statement once: to build it costs as much as to run it, and every submission runs it."""
+    row = {
+        "tenant_id": bindparam("tenant"),
+        "kind": bindparam("job_kind"),
+        "priority": int(priority),
+        "last_key": _head(priority),
+    }
+    upsert = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(lanes).values(row)
+    behind_own = lanes.c.last_key + bindparam("cost", type_=Float)
+    later = case((upsert.excluded.last_key > behind_own, upsert.excluded.last_key), else_=behind_own)
+    return upsert.on_conflict_do_update(
+        index_elements=[lanes.c.tenant_id, lanes.c.kind, lanes.c.priority], set_={"last_key": later}
+    ).returning(lanes.c.last_key)
 
 
 def _head(priority: Priority) -> ColumnElement[float]:
