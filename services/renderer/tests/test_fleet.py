@@ -198,12 +198,12 @@ def test_jobs_that_take_too_much_do_not_multiply_browsers() -> None:
         pool, factory = await started(Limits(renderer_slots=2))
         jobs = [Job() for _ in range(3)]
         tasks = []
-        for number, job in enumerate(jobs):
+        for job in jobs:
             tasks.append(asyncio.create_task(pool.run(job, LONG)))
             await job.begun.wait()
-            (slot,) = (slot for slot in pool._fleet.slots if slot.resource is factory.made[number])
+            (slot,) = (slot for slot in pool._fleet.slots if slot.resource is job.used)
             await pool._fleet.ration(slot)
-            factory.made[number].cpu = 3.0
+            slot.resource.cpu = 3.0
             await pool._fleet.ration(slot)
         assert len(factory.made) == 3
         for job in jobs:
