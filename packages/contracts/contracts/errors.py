@@ -83,7 +83,7 @@ class ErrorCode(StrEnum):
     OVERLOADED = "overloaded", 503, Fault.OURS, True, "Too many requests at once"
     UNAVAILABLE = "unavailable", 503, Fault.OURS, True, "The service cannot take this now"
     DEADLINE_EXCEEDED = "deadline_exceeded", 504, Fault.OURS, True, "The time budget ran out"
-    STORAGE_FAILED = "storage_failed", 502, Fault.OURS, True, "The artifact store failed"
+    STORAGE_FAILED = "storage_failed", 503, Fault.OURS, True, "The artifact store failed"
     INTERNAL = "internal", 500, Fault.OURS, True, "Something failed on our side"
 
 

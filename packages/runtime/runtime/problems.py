@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
 
 from contracts.errors import ErrorCode, FieldError, Problem
 from runtime.errors import ServiceError
@@ -16,6 +17,7 @@ from runtime.errors import ServiceError
 log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _BY_STATUS = {
     401: ErrorCode.UNAUTHENTICATED,
     403: ErrorCode.FORBIDDEN,
@@ -67,9 +69,20 @@ def _validation(request: Request, exc: RequestValidationError) -> JSONResponse:
 
 def _http(request: Request, exc: HTTPException) -> JSONResponse:
     code = _BY_STATUS.get(exc.status_code, ErrorCode.INVALID_REQUEST if exc.status_code < 500 else ErrorCode.INTERNAL)  # noqa: PLR2004  # HTTP's own border
-    answer = problem(request, ServiceError(code, str(exc.detail)), exc.status_code)
+    # What can be read but not used is one thing to a caller, whatever it is that cannot: 422.
+    status = None if code is ErrorCode.INVALID_REQUEST else exc.status_code
+    answer = problem(request, ServiceError(code, str(exc.detail)), status)
     answer.headers.update(exc.headers or {})
+    if code is ErrorCode.METHOD_NOT_ALLOWED:
+        answer.headers["Allow"] = ", ".join(_taken(request))
     return answer
+
+
+def _taken(request: Request) -> list[str]:
+    """Return the methods that an address takes; the framework names those of one of its routes."""
+    routes: list[BaseRoute] = request.app.router.routes
+    each = [(method, {**request.scope, "method": method}) for method in _METHODS]
+    return [method for method, scope in each if any(route.matches(scope)[0] is Match.FULL for route in routes)]
 
 
 def _service(request: Request, exc: ServiceError) -> JSONResponse:

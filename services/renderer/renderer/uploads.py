@@ -1,6 +1,8 @@
 """Where artifacts go: to pre-signed URLs of named origins, or into the answer."""
 
 import asyncio
+import base64
+import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
@@ -8,10 +10,17 @@ from typing import Self
 from urllib.parse import urlsplit
 
 import httpx2
+import structlog
 
 from contracts.errors import ErrorCode, FieldError
 from contracts.render import TransferSlot
 from runtime.errors import ServiceError
+
+log = structlog.get_logger(__name__)
+
+_PASSING = frozenset({0, 500, 502, 503, 504})
+_TAKEN = frozenset({409, 412})
+_PAUSES_S = (0.1, 0.4)
 
 
 @dataclass(frozen=True)
@@ -63,15 +72,34 @@ class Uploads:
             raise failures.exceptions[0] from failures
 
     async def _put(self, upload: Upload) -> None:
-        headers = {"content-type": upload.content_type, **upload.slot.headers}
+        """Store one. What a busy store says, and a lost connection, are tried again a moment later."""
+        status = await self._tried(upload)
+        for pause_s in _PAUSES_S:
+            if status not in _PASSING:
+                break
+            await asyncio.sleep(pause_s)
+            status = await self._tried(upload)
+            if status in _TAKEN:
+                # The try before was done although its answer was lost: nobody else has this address.
+                return
+        if not httpx2.codes.is_success(status):
+            raise _failed(f"{upload.name}: the store answered {status or 'nothing'}")
+
+    async def _tried(self, upload: Upload) -> int:
+        """Return the status of the answer; 0 where the connection was lost before it."""
+        # Not a part of what was signed, which nobody could know then: the store takes nothing that arrives changed.
+        digest = base64.b64encode(hashlib.md5(upload.data, usedforsecurity=False).digest()).decode()
+        headers = {"content-type": upload.content_type, "content-md5": digest, **upload.slot.headers}
         try:
             answer = await self._http.request(
                 upload.slot.method, upload.slot.url, content=upload.data, headers=headers, timeout=None
             )
+        except httpx2.TransportError as exc:
+            log.info("upload_lost", artifact=upload.name, reason=repr(exc))
+            return 0
         except httpx2.HTTPError as exc:
             raise _failed(repr(exc)) from exc
-        if not answer.is_success:
-            raise _failed(f"{upload.name}: the store answered {answer.status_code}")
+        return answer.status_code
 
     def _allowed(self, slot: TransferSlot) -> bool:
         return slot.method == "PUT" and (self._in_process or _origin(slot.url) in self._origins)

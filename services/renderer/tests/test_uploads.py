@@ -72,6 +72,39 @@ def test_in_one_process_the_transport_is_the_store() -> None:
     assert seen[0].content == b"1"
 
 
+class Flaky:
+    """A store that answers with these statuses, one after the other; 0: the connection is lost."""
+
+    def __init__(self, *statuses: int) -> None:
+        self.left = list(statuses)
+        self.seen: list[httpx2.Request] = []
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        self.seen.append(request)
+        status = self.left.pop(0)
+        if status == 0:
+            raise httpx2.ReadError("reset")
+        return httpx2.Response(status)
+
+
+@pytest.mark.parametrize("statuses", [(503, 200), (0, 200), (500, 502, 201), (0, 412), (503, 409)])
+def test_a_passing_trouble_is_outlived(statuses: tuple[int, ...]) -> None:
+    store = Flaky(*statuses)
+    put(httpx2.MockTransport(store))
+    assert len(store.seen) == len(statuses)
+    # An object that is there after a lost answer is ours.
+    assert {one.headers["content-md5"] for one in store.seen} == {"xMpCOKC5I4INzFCab3WEmw=="}
+
+
+@pytest.mark.parametrize("statuses", [(503, 503, 503), (0, 0, 0), (412,), (409,), (400,), (503, 403)])
+def test_a_lasting_trouble_is_told(statuses: tuple[int, ...]) -> None:
+    store = Flaky(*statuses)
+    with pytest.raises(ServiceError) as caught:
+        put(httpx2.MockTransport(store))
+    assert caught.value.code is ErrorCode.STORAGE_FAILED
+    assert store.left == []
+
+
 @pytest.mark.parametrize("status", [301, 403, 500])
 def test_whatever_is_not_success_is_storage_failed(status: int) -> None:
     answer = httpx2.Response(status, headers={"location": "http://elsewhere/"})
