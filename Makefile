@@ -79,6 +79,10 @@ bench: setup ## Speed against the baselines, side by side in one run
 eval: setup ## How good the rules are (and Claude): make eval [ARGS="--ai-budget 1"]
 	@PYTHONPATH=. $(BIN)/python -m evals $(ARGS)
 
+.PHONY: fuzz-api
+fuzz-api: setup ## Requests made up from the API's description, answers held to it: make fuzz-api [N=600 seconds]
+	@$(BIN)/python -m tests.fuzz_api $(or $(N),600) $(ARGS)
+
 .PHONY: soak burst hostile
 soak: setup ## Thousands of renders, nothing may grow: make soak [N=5000]
 	@$(BIN)/python -m tests.load soak $(or $(N),5000)

@@ -6,4 +6,5 @@ pytest_plugins = [
     "tests.fixtures.shop",
     "tests.fixtures.postgres",
     "tests.fixtures.redis",
+    "tests.fixtures.s3",
 ]

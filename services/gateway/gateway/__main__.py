@@ -14,7 +14,8 @@ from prometheus_client import start_http_server
 from gateway import admin
 from gateway.access import plans
 from gateway.app import create_app
-from gateway.blobs.files import open_files
+from gateway.blobs import commands as blobs
+from gateway.blobs.opening import open_store
 from gateway.broker import Broker
 from gateway.db import Database
 from gateway.hints import Hints, LocalHints
@@ -105,8 +106,9 @@ async def work(settings: GatewaySettings) -> None:
         ports = Ports(
             renderer=await stack.enter_async_context(ServiceClient("renderer", settings.renderer_url)),
             analyzer=await stack.enter_async_context(ServiceClient("analyzer", settings.analyzer_url)),
-            blobs=open_files(settings.blobs_url, settings.blobs_base_url, settings.blobs_secret),
+            blobs=open_store(settings),
         )
+        stack.push_async_callback(ports.blobs.aclose)
         worker = Worker(db, ports, await stack.enter_async_context(_hints(settings)), settings)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, worker.stop)
@@ -117,14 +119,16 @@ async def work(settings: GatewaySettings) -> None:
 def main() -> None:
     """Run one of the commands."""
     parser = argparse.ArgumentParser(prog="python -m gateway", description="The public API and its queue worker.")
-    parser.add_argument("command", choices=["api", "worker", "migrate", "admin"])
-    parser.add_argument("rest", nargs=argparse.REMAINDER, help="of admin: see `admin --help`")
+    parser.add_argument("command", choices=["api", "worker", "migrate", "admin", "blobs"])
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help="of admin and blobs: see `admin --help`")
     arguments = parser.parse_args()
     command = arguments.command
     processes.follow()
     settings = GatewaySettings()
     logging.configure("gateway", settings.log_level)
     telemetry.configure("gateway", _RELEASE)
+    if command == "blobs":
+        blobs.app(arguments.rest, prog_name="python -m gateway blobs")
     # A file has no operator who would do it beforehand, and nobody else's release runs on it.
     if command == "migrate" or settings.database_url.startswith("sqlite"):
         migrate(settings.database_url)

@@ -7,7 +7,7 @@ import structlog
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from gateway import manual, simple
+from gateway import describing, manual, simple
 from gateway.access import plans
 from gateway.access.keyring import Keyring
 from gateway.analyses import endpoints as analyses
@@ -16,7 +16,8 @@ from gateway.audit.recorder import Recorder
 from gateway.audit.trail import Trail
 from gateway.backlog import Backlog
 from gateway.blobs import endpoints as blob_endpoints
-from gateway.blobs.files import open_files
+from gateway.blobs.files import FileBlobs
+from gateway.blobs.opening import open_store
 from gateway.broker import Broker
 from gateway.captures import endpoints as captures
 from gateway.db import Database
@@ -59,7 +60,7 @@ def _parts(settings: GatewaySettings, hints: Hints | None) -> Parts:
         settings=settings,
         db=db,
         hints=hints,
-        blobs=open_files(settings.blobs_url, settings.blobs_base_url, settings.blobs_secret),
+        blobs=open_store(settings),
         policy=AddressPolicy.from_setting(settings.egress_allow_private),
         keyring=Keyring(db, settings),
         plans=plans.load(settings.plans_file),
@@ -97,6 +98,7 @@ def create_app(settings: GatewaySettings, *, hints: Hints | None = None) -> Fast
         await parts.hints.aclose()
         if parts.broker is not None:
             await parts.broker.aclose()
+        await parts.blobs.aclose()
         await parts.db.aclose()
 
     app = service_app(
@@ -123,6 +125,8 @@ def create_app(settings: GatewaySettings, *, hints: Hints | None = None) -> Fast
         app.include_router(routes, dependencies=[LIMITED])
     app.include_router(health.router)
     app.include_router(manual.router)
-    app.include_router(blob_endpoints.router(parts.blobs))
+    if isinstance(parts.blobs, FileBlobs):
+        app.include_router(blob_endpoints.router(parts.blobs))
     app.mount(manual.ASSETS, manual.assets())
+    describing.complete(app)
     return app

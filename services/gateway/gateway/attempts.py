@@ -12,7 +12,7 @@ from gateway import metrics
 from gateway.db import Database, Write
 from gateway.hints import QUEUE, Hints, job_topic
 from gateway.jobs import enrichment, leases, outcomes
-from gateway.jobs.delays import after_absence, after_busy, after_outage, backoff
+from gateway.jobs.delays import after_absence, after_busy, after_outage, after_storage, backoff
 from gateway.jobs.states import Claimed, Kind, LeaseLostError, State
 from gateway.pipeline import Pipeline, StillAwayError
 from gateway.room import Room
@@ -74,7 +74,10 @@ class Attempts:
         if error.code is ErrorCode.RENDERER_BUSY or unreachable:
             await self._postpone(job, error)
         elif error.code is ErrorCode.ANALYSIS_UNAVAILABLE and job.age < self._settings.outage_patience:
-            await self._park(job, error)
+            # For as long as the model provider asked.
+            await self._set_aside(job, error, after_outage(error.retry_after_s))
+        elif error.code is ErrorCode.STORAGE_FAILED and job.age < self._settings.outage_patience:
+            await self._set_aside(job, error, after_storage(job.age))
         elif error.code.retry and job.attempt < self._settings.max_attempts:
             await self._retry(job, error)
         else:
@@ -91,9 +94,8 @@ class Attempts:
         metrics.RELEASED.labels(error.code.value).inc()
         await self._write(lambda db: leases.release(db, job, delay))
 
-    async def _park(self, job: Claimed, error: ServiceError) -> None:
-        """Give a job back for as long as the model provider asked: no attempt, and no render, is spent on its wait."""
-        delay = after_outage(error.retry_after_s)
+    async def _set_aside(self, job: Claimed, error: ServiceError, delay: timedelta) -> None:
+        """Give a job back that somebody's outage keeps from being done: no attempt is spent on its wait."""
         log.info("job_parked", code=error.code.value, reason=error.reason, delay_s=delay.total_seconds())
         metrics.RELEASED.labels(error.code.value).inc()
         await self._write(lambda db: leases.release(db, job, delay))

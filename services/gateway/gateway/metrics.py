@@ -22,3 +22,4 @@ ACCEPTED = Counter("cro_jobs_accepted_total", "Requests by how they came by thei
 WAITING = Gauge("cro_jobs_waiting_callers", "Callers that wait for a job in this process")
 STREAMS = Gauge("cro_event_streams_open", "Event streams that are open in this process")
 REMOVED = Counter("cro_jobs_removed_total", "Jobs removed with all they had", ["reason"])
+BLOB_FAILURES = Counter("cro_blob_failures_total", "Calls to the blob store that failed or were late", ["how"])

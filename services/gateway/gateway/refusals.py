@@ -4,6 +4,7 @@ from typing import Any
 
 from contracts.errors import ErrorCode
 
+_PROBLEM = "application/problem+json"
 _EVERYWHERE = (
     ErrorCode.UNAUTHENTICATED,
     ErrorCode.FORBIDDEN,
@@ -21,8 +22,11 @@ def refusals(*codes: ErrorCode) -> dict[int | str, dict[str, Any]]:
     """Describe the problem answers of an operation for OpenAPI."""
     by_status: dict[int | str, dict[str, Any]] = {}
     for code in dict.fromkeys((*codes, *_EVERYWHERE)):
-        text = by_status.get(code.status, {}).get("description", "")
-        line = f"`{code.value}`: {code.headline}."
-        content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-        by_status[code.status] = {"description": f"{text} {line}".strip(), "content": content}
+        found = by_status.setdefault(code.status, {"description": "", "content": {_PROBLEM: _with_examples()}})
+        found["description"] = f"{found['description']} `{code.value}`: {code.headline}.".strip()
+        found["content"][_PROBLEM]["examples"][code.value] = {"$ref": f"#/components/examples/{code.value}"}
     return by_status
+
+
+def _with_examples() -> dict[str, Any]:
+    return {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}

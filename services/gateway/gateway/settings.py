@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 from hashlib import sha256
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from contracts import thresholds
 from contracts.analyze import Overrides
@@ -23,11 +23,25 @@ class GatewaySettings(AccessSettings):
     database_url: str = Field(
         "sqlite+aiosqlite:///data/cro.db", description="postgresql+asyncpg://… or sqlite+aiosqlite:///file"
     )
-    blobs_url: str = Field("file:data/blobs", description="file:relative/folder or file:///absolute/folder")
+    blobs_url: str = Field(
+        "file:data/blobs",
+        description="file:relative/folder, file:///absolute/folder or s3://bucket/prefix?region=…; other servers than "
+        "AWS: &endpoint=https://…, and &public=https://… where customers reach it elsewhere; &addressing=path|virtual",
+    )
     blobs_base_url: str = Field(
         "http://127.0.0.1:8000", description="origin at which renderer and analyzer reach the blob routes"
     )
     blobs_secret: str = Field("", description="signs blob URLs; missing: made once and kept in the blob folder")
+    aws_access_key_id: SecretStr = Field(
+        SecretStr(""), description="for s3://; missing: as the AWS SDK finds them (web identity, pod identity, profile)"
+    )
+    aws_secret_access_key: SecretStr = Field(SecretStr(""), description="belongs to AWS_ACCESS_KEY_ID")
+    aws_session_token: SecretStr = Field(SecretStr(""), description="belongs to temporary AWS_ACCESS_KEY_IDs")
+    cdn_url: str = Field(
+        "", description="origin of a CloudFront distribution before the bucket: customers' links lead there, signed"
+    )
+    cdn_key_id: str = Field("", description="id of the public key in the distribution's trusted key group")
+    cdn_private_key_file: str = Field("", description="PEM file with the RSA key that belongs to CDN_KEY_ID")
 
     renderer_url: str = Field("http://127.0.0.1:9000", description="where the worker finds the renderer")
     analyzer_url: str = Field("http://127.0.0.1:9100", description="where the worker finds the analyzer")
@@ -40,7 +54,9 @@ class GatewaySettings(AccessSettings):
         False,
         description="true: captures may bring JavaScript (prepare.wait_for.function); logged; trusted callers only",
     )
-    capture_link_seconds: int = Field(3_600, ge=60, le=604_800, description="how long a signed artifact link is valid")
+    capture_link_seconds: int = Field(
+        3_600, ge=60, le=604_800, description="how long a signed artifact link is valid; of a bucket, 900 at most"
+    )
     analyze_budget_seconds: int = Field(120, ge=5, le=175, description="longest analysis of a render")
 
     worker_concurrency: int = Field(4, ge=1, le=200, description="jobs in progress in one worker")

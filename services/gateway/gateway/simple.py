@@ -12,7 +12,7 @@ from contracts.result import Analysis
 from contracts.wire import Wire
 from gateway import replies
 from gateway.acceptance import Terms, remember
-from gateway.analyses import service
+from gateway.analyses import examples, service
 from gateway.analyses.store import Record
 from gateway.guard import ROOM
 from gateway.idempotency.keys import IdempotencyKey, ticket
@@ -69,7 +69,8 @@ def _task(record: Record) -> Task:
     response_model=Analysis,
     dependencies=[ROOM],
     responses={
-        202: {"model": Task, "description": "Not finished yet: ask `status_url`"},
+        200: examples.answer("The result", examples.RESULT),
+        202: {"model": Task, **examples.answer("Not finished yet: ask `status_url`", examples.RUNNING_TASK)},
         **refusals(
             ErrorCode.INVALID_REQUEST,
             ErrorCode.URL_INVALID,
@@ -109,12 +110,16 @@ async def analyze(
     return Response(task, status_code=202, media_type="application/json", headers=headers)
 
 
-@router.get("/status/{task_id}", summary="Ask about a task", responses=refusals(ErrorCode.NOT_FOUND))
+@router.get(
+    "/status/{task_id}",
+    summary="Ask about a task",
+    responses={200: examples.answer("The task", examples.DONE_TASK), **refusals(ErrorCode.NOT_FOUND)},
+)
 async def status(
     request: Request,
     parts: TheParts,
     caller: TheCaller,
-    task_id: Annotated[str, Path(description="as `/analyze` gave it", max_length=64)],
+    task_id: Annotated[str, Path(description="as `/analyze` gave it", examples=["an_0193…"], max_length=64)],
 ) -> Task:
     """Tell where a task is; the result is included once there is one."""
     return _task(await service.waited_for(parts, caller, task_id, Patience(timedelta(), request.is_disconnected)))

@@ -18,7 +18,7 @@ from gateway.access.scopes import EVERY_SCOPE, Scope, for_route
 from gateway.answers import Answers
 from gateway.auth import Auth
 from gateway.backlog import Backlog
-from gateway.blobs.files import FileBlobs
+from gateway.blobs.base import BlobStore
 from gateway.broker import Broker
 from gateway.db import Database
 from gateway.hints import Hints
@@ -51,7 +51,7 @@ class Parts:
     settings: GatewaySettings
     db: Database
     hints: Hints
-    blobs: FileBlobs
+    blobs: BlobStore
     policy: AddressPolicy
     keyring: Keyring
     plans: Plans

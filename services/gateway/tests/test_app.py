@@ -102,9 +102,38 @@ async def test_every_refusal_is_a_problem(platform: Platform, method: str, path:
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+async def test_a_refused_method_is_told_every_other(platform: Platform) -> None:
+    for path, methods in (("/v1/keys", "GET, POST"), ("/v1/analyses/an_1", "GET, DELETE"), ("/analyze", "POST")):
+        answer = await platform.http.put(path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, methods)
+
+
+@pytest.mark.parametrize("body", [b"\xff{", b"{", b"", b"[]", b'"x"'])
+async def test_a_body_that_cannot_be_read_is_an_invalid_request(platform: Platform, body: bytes) -> None:
+    for path in ("/v1/analyses", "/v1/captures", "/analyze", "/v1/keys"):
+        answer = await platform.http.post(path, content=body, headers={"content-type": "application/json"})
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), path
+
+
+async def test_a_flag_is_no_number_and_a_number_no_day(platform: Platform) -> None:
+    answer = await platform.http.post("/v1/analyses", json={"url": "https://shop.test/", "wait": True})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert "wait must be a number" in answer.text
+    body = {"url": "https://shop.test/", "outputs": [{"kind": "screenshot", "quality": False}]}
+    assert (await platform.http.post("/v1/captures", json=body)).status_code == 422
+    for day in ("0", "1795262400", "2026-11-21T00:00:00"):
+        assert (await platform.http.get("/v1/usage", params={"to": day})).status_code == 422
+    assert (await platform.http.get("/v1/usage", params={"to": "2026-11-21"})).status_code == 200
+
+
 async def test_every_reference_in_the_openapi_document_leads_somewhere(platform: Platform) -> None:
     answer = await platform.http.get("/openapi.json")
-    schemas = answer.json()["components"]["schemas"]
-    references = set(re.findall(r'"\$ref":\s*"([^"]+)"', answer.text))
-    assert "#/components/schemas/Problem" in references
-    assert {reference.removeprefix("#/components/schemas/") for reference in references} <= set(schemas)
+    components = answer.json()["components"]
+    references = set(re.findall(r'"\$ref":\s*"#/components/([^"]+)"', answer.text))
+    assert {"schemas/Problem", "examples/not_found"} <= references
+    assert answer.text.count('"$ref"') == len(re.findall(r'"\$ref":\s*"#/components/', answer.text))
+    assert {reference for reference in references if not _there(components, *reference.split("/"))} == set()
+
+
+def _there(components: dict[str, dict[str, object]], kind: str, name: str) -> bool:
+    return name in components.get(kind, {})

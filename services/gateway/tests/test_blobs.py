@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from contracts.errors import ErrorCode
 from gateway.blobs import files
-from gateway.blobs.base import checked_key, new_key, type_of
+from gateway.blobs.base import MAX_BYTES, checked_key, new_key, type_of
 from gateway.blobs.endpoints import router
 from gateway.blobs.files import FileBlobs, folder_of, open_files
 from gateway.blobs.signing import folder_secret
@@ -180,7 +180,7 @@ async def test_an_announced_size_that_is_too_large_is_refused_before_a_byte_is_r
     blobs: FileBlobs, http: httpx2.AsyncClient, key: str
 ) -> None:
     up = blobs.upload_slot(key, MINUTE)
-    headers = {**up.headers, "content-length": str(files.MAX_BYTES + 1)}
+    headers = {**up.headers, "content-length": str(MAX_BYTES + 1)}
     assert (await http.put(up.url, content=b"x", headers=headers)).status_code == 413
 
 

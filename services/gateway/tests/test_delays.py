@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.jobs.delays import LONGEST_S, after_busy, backoff
+from gateway.jobs.delays import LONGEST_S, after_busy, after_storage, backoff
 
 
 @given(st.integers(1, 10_000), st.floats(0, 60), st.none() | st.floats(0, 3_600))
@@ -27,3 +27,13 @@ def test_backoff_uses_the_whole_range(attempt: int, ceiling_s: float) -> None:
 def test_a_busy_side_is_left_alone_for_as_long_as_it_asked(retry_after_s: float | None) -> None:
     asked = timedelta(seconds=1.0 if retry_after_s is None else retry_after_s)
     assert asked <= after_busy(retry_after_s) <= 2 * asked + timedelta(microseconds=1)
+
+
+def test_an_outage_of_the_store_costs_few_renders() -> None:
+    for _ in range(50):
+        age, tries = timedelta(), 0
+        while age < timedelta(minutes=15):
+            delay = after_storage(age)
+            assert timedelta(seconds=5) <= delay <= timedelta(seconds=120)
+            age, tries = age + delay, tries + 1
+        assert tries <= 30

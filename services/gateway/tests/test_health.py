@@ -68,7 +68,7 @@ async def test_the_fields_of_older_monitors(platform: Platform) -> None:
     assert 0 < found["system"]["memory_percent"] < 100
     assert found["system"]["memory_available_mb"] > 0
     assert found["queue"] == {"queued": 0, "running": 0, "finished_per_second": 0}
-    assert found["dependencies"] == {"database": "up", "redis": "not used"}
+    assert found["dependencies"] == {"database": "up", "redis": "not used", "blobs": "up"}
     assert set(found["performance"]) == {"requests_per_minute", "avg_concurrent_users", "latency_seconds"}
     again = (await platform.http.get("/api/health")).json()
     assert (again["total_requests"], again["active_connections"]) == (1, 1)

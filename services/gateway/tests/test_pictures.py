@@ -48,7 +48,7 @@ async def count(platform: Platform) -> int:
 
 
 def stored(platform: Platform) -> list[bytes]:
-    return [path.read_bytes() for path in platform.parts.blobs.root.rglob("*.jpg")]
+    return [path.read_bytes() for path in platform.files.root.rglob("*.jpg")]
 
 
 async def test_a_picture_is_analysed_without_a_render(working: Platform) -> None:

@@ -33,7 +33,7 @@ async def done(platform: Platform, kind: str = "analyses") -> dict[str, Any]:
 
 
 def objects(platform: Platform, job_id: str) -> list[str]:
-    root = platform.parts.blobs.root
+    root = platform.files.root
     return [path.name for path in root.rglob("*.*") if job_id in path.parts]
 
 
@@ -155,7 +155,7 @@ async def test_objects_without_a_job_go_after_a_day(working: Platform) -> None:
 
     orphan = new_id("an")
     await working.parts.blobs.write(new_key("local", orphan, 0, "application/json"), one())
-    strange = working.parts.blobs.root / "local" / "not-a-job"
+    strange = working.files.root / "local" / "not-a-job"
     strange.mkdir()
     house = keeper(working)
     await house.tick()

@@ -10,7 +10,7 @@ from contracts.comparison import Comparison
 from contracts.errors import ErrorCode
 from gateway import removing, replies, tags
 from gateway.acceptance import remember
-from gateway.analyses import service, store, submissions
+from gateway.analyses import examples, service, store, submissions
 from gateway.analyses.schemas import AnalysisPage, AnalysisRead, path_of, read, summary
 from gateway.answers import Kept
 from gateway.cursors import opened, sealed
@@ -41,7 +41,11 @@ _REFUSED_INPUT = refusals(
     *MAKING,
 )
 _ACCEPTED: dict[int | str, dict[str, Any]] = {
-    202: {"model": AnalysisRead, "description": "Accepted, and not finished yet: see `Location` and `Retry-After`"}
+    200: examples.answer("Finished in time", examples.DONE),
+    202: {
+        "model": AnalysisRead,
+        **examples.answer("Accepted, and not finished yet: see `Location` and `Retry-After`", examples.QUEUED),
+    },
 }
 
 
@@ -87,7 +91,11 @@ async def create(
     return Response(body, 202, {**headers, "Retry-After": str(RETRY_AFTER_S)}, media_type="application/json")
 
 
-@router.get("", summary="List analyses, newest first", responses=refusals(ErrorCode.INVALID_REQUEST))
+@router.get(
+    "",
+    summary="List analyses, newest first",
+    responses={200: examples.answer("A page of analyses", examples.PAGE), **refusals(ErrorCode.INVALID_REQUEST)},
+)
 async def index(
     db: Reading,
     parts: TheParts,
@@ -108,7 +116,7 @@ async def index(
     "/{analysis_id}",
     summary="Read an analysis",
     response_model=AnalysisRead,
-    responses={**tags.NOT_MODIFIED, **_NOT_FOUND},
+    responses={200: examples.answer("The analysis", examples.DONE), **tags.NOT_MODIFIED, **_NOT_FOUND},
 )
 async def show(
     request: Request,
@@ -177,7 +185,10 @@ async def delete(parts: TheParts, caller: TheCaller, analysis_id: AnalysisId) ->
 @router.post(
     "/{analysis_id}/cancel",
     summary="Cancel an analysis",
-    responses=refusals(ErrorCode.NOT_FOUND, ErrorCode.CONFLICT),
+    responses={
+        200: examples.answer("The analysis, cancelled", examples.CANCELLED),
+        **refusals(ErrorCode.NOT_FOUND, ErrorCode.CONFLICT),
+    },
 )
 async def cancel(parts: TheParts, caller: TheCaller, analysis_id: AnalysisId) -> AnalysisRead:
     """End an analysis that is not finished: a render in progress is aborted. Repeating it changes nothing."""
@@ -187,7 +198,10 @@ async def cancel(parts: TheParts, caller: TheCaller, analysis_id: AnalysisId) ->
 @router.get(
     "/{analysis_id}/compare",
     summary="Compare with another analysis of the same page",
-    responses=refusals(ErrorCode.NOT_FOUND, ErrorCode.CONFLICT, ErrorCode.INVALID_REQUEST),
+    responses={
+        200: examples.answer("The comparison", examples.COMPARISON),
+        **refusals(ErrorCode.NOT_FOUND, ErrorCode.CONFLICT, ErrorCode.INVALID_REQUEST),
+    },
 )
 async def compare(
     parts: TheParts,
@@ -203,7 +217,11 @@ async def compare(
     "/{analysis_id}/report",
     summary="The report as a page",
     response_class=HTMLResponse,
-    responses={**tags.NOT_MODIFIED, **refusals(ErrorCode.NOT_FOUND, ErrorCode.CONFLICT)},
+    responses={
+        200: examples.answer("The report", examples.REPORT, "text/html"),
+        **tags.NOT_MODIFIED,
+        **refusals(ErrorCode.NOT_FOUND, ErrorCode.CONFLICT, ErrorCode.STORAGE_FAILED),
+    },
 )
 async def report(
     parts: TheParts, caller: TheCaller, analysis_id: AnalysisId, if_none_match: IfNoneMatch = ""

@@ -17,7 +17,7 @@ from gateway.analyses import pictures, store
 from gateway.analyses.schemas import AnalysisCreate, PictureCreate
 from gateway.analyses.store import Record
 from gateway.analyses.submissions import Submission
-from gateway.blobs.base import BlobStore
+from gateway.blobs.base import BlobStore, whole
 from gateway.hints import cancel_topic, job_topic
 from gateway.idempotency.keys import ticket
 from gateway.jobs import outcomes, records
@@ -146,11 +146,13 @@ def _result(record: Record) -> Analysis:
 
 
 async def _pictures(blobs: BlobStore, caller: Caller, job_id: str, analysis: Analysis) -> dict[str, bytes]:
-    """Read the pictures of a result; one that is gone is left out, and the report says so."""
+    """Read the pictures of a result; one that is gone or spoilt is left out, and the report says so."""
     own = f"{caller.tenant_id}/{job_id}/"
     pictures: dict[str, bytes] = {}
     for asset in analysis.capture.assets:
         # The key comes out of a document: it may name nothing but this very job's objects.
         if asset.key.startswith(own) and await blobs.size(asset.key) is not None:
-            pictures[asset.key] = await blobs.read(asset.key)
+            data = await blobs.read(asset.key)
+            if whole(data, asset.sha256):
+                pictures[asset.key] = data
     return pictures

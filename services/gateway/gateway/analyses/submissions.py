@@ -58,12 +58,16 @@ OPENAPI: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": _schema(AnalysisCreate)},
+            "application/json": {
+                "schema": _schema(AnalysisCreate),
+                "example": {"url": "https://example.com/", "preset": "standard", "wait": 30},
+            },
             "multipart/form-data": {
                 "schema": _schema(
                     PictureCreate,
                     image={"type": "string", "format": "binary", "description": "PNG, JPEG or WebP, at most 10 MB"},
-                )
+                ),
+                "example": {"image": "(the bytes of a file)", "preset": "rules", "name": "checkout", "wait": 60},
             },
         },
     }

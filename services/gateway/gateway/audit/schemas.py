@@ -2,10 +2,21 @@
 
 from datetime import datetime
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, JsonValue
 
 from contracts.wire import Wire
 from gateway.audit.store import Record
+
+_CALL: dict[str, JsonValue] = {
+    "id": "aud_0193f6b2c4d57a80b1c2d3e4f5a60718",
+    "at": "2026-11-21T12:00:00Z",
+    "actor": "key_0193f6b2c4d57a80b1c2d3e4f5a60718",
+    "action": "POST /v1/analyses",
+    "target_id": "an_0193f6b2c4d57a80b1c2d3e4f5a60719",
+    "address": "203.0.113.7",
+    "request_id": "0193f6b2c4d57a80b1c2d3e4f5a60718",
+    "status": 202,
+}
 
 
 class AuditRead(Wire):
@@ -23,6 +34,8 @@ class AuditRead(Wire):
 
 class AuditPage(Wire):
     """Calls, newest first."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"data": [_CALL], "next_cursor": None}]})
 
     data: list[AuditRead]
     next_cursor: str | None = Field(description="pass it as `cursor` for the next page; null on the last one")

@@ -1,5 +1,6 @@
 """What a blob store can do, and how its keys are made."""
 
+import hashlib
 import re
 import secrets
 from collections.abc import AsyncIterator
@@ -20,10 +21,18 @@ TYPES = {
     "txt": "text/plain",
     "pdf": "application/pdf",
 }
+MAX_BYTES = 32 * 1024 * 1024
+"""Largest object: a 16,000 px page as JPEG is 4 to 8 MB."""
+
 _PART = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ENDINGS = {content_type: ending for ending, content_type in TYPES.items()}
 # No dot except before a known ending, so that no part of a key can mean a parent folder or a hidden file.
 _KEY = re.compile(rf"[A-Za-z0-9_-]{{1,64}}(/[A-Za-z0-9_-]{{1,64}}){{1,5}}\.({'|'.join(TYPES)})")
+
+
+def whole(data: bytes, sha256: str) -> bool:
+    """Whether these are the bytes that were written down."""
+    return hashlib.sha256(data).hexdigest() == sha256.casefold()
 
 
 def new_key(tenant_id: str, job_id: str, fence: int, content_type: str) -> str:
@@ -53,6 +62,10 @@ def folder_of_job(tenant_id: str, job_id: str) -> str:
 class BlobStore(Protocol):
     """Objects that are written once. Raises `ServiceError(STORAGE_FAILED)` when the store fails."""
 
+    @property
+    def longest_link(self) -> timedelta:
+        """Longest life of a customer's link; `link` makes none that lives longer."""
+
     def upload_slot(self, key: str, lifetime: timedelta) -> TransferSlot:
         """Sign a URL under which `key` may be written once, with its own content type."""
 
@@ -76,3 +89,9 @@ class BlobStore(Protocol):
 
     async def remove_job(self, tenant_id: str, job_id: str) -> None:
         """Remove every object of a job; doing it twice is no error."""
+
+    async def alive(self) -> bool:
+        """Whether the store answers, as far as is known without asking it each time."""
+
+    async def aclose(self) -> None:
+        """Let go what is held open."""

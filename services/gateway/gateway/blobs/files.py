@@ -14,14 +14,13 @@ from urllib.parse import unquote, urlsplit
 
 from contracts.errors import ErrorCode
 from contracts.render import TransferSlot
-from gateway.blobs.base import checked_key, folder_of_job, type_of
+from gateway.blobs.base import MAX_BYTES, checked_key, folder_of_job, type_of
 from gateway.blobs.signing import Method, Signer, folder_secret
 from runtime.errors import ServiceError
 
-MAX_BYTES = 32 * 1024 * 1024
-"""Largest object: a 16,000 px page as JPEG is 4 to 8 MB."""
-
+_LONGEST_LINK = timedelta(days=7)
 _FLUSH_BYTES = 1024 * 1024
+_RETRY_AFTER_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,11 @@ class FileBlobs:
     root: Path
     signer: Signer
     base_url: str
+
+    @property
+    def longest_link(self) -> timedelta:
+        """Longest life of a customer's link."""
+        return _LONGEST_LINK
 
     def upload_slot(self, key: str, lifetime: timedelta) -> TransferSlot:
         """Sign a URL under which `key` may be written once, with its own content type."""
@@ -42,7 +46,7 @@ class FileBlobs:
 
     def link(self, key: str, lifetime: timedelta) -> str:
         """Sign a path on this API under which `key` may be read: `base_url` is for our own services."""
-        return self._path("GET", key, lifetime)
+        return self._path("GET", key, min(lifetime, _LONGEST_LINK))
 
     def _url(self, method: Method, key: str, lifetime: timedelta) -> str:
         return self.base_url.rstrip("/") + self._path(method, key, lifetime)
@@ -61,13 +65,17 @@ class FileBlobs:
             return (await asyncio.to_thread(self.path(key).stat)).st_size
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise _failed("The object cannot be looked at.", error) from error
 
     async def read(self, key: str) -> bytes:
-        """Return an object. Raises `ServiceError(NOT_FOUND)`."""
+        """Return an object. Raises `ServiceError`: NOT_FOUND, STORAGE_FAILED."""
         try:
             return await asyncio.to_thread(self.path(key).read_bytes)
         except FileNotFoundError as error:
             raise ServiceError(ErrorCode.NOT_FOUND, "There is no such object.", reason=key) from error
+        except OSError as error:
+            raise _failed("The object cannot be read.", error) from error
 
     async def remove_job(self, tenant_id: str, job_id: str) -> None:
         """Remove every object of a job; doing it twice is no error. Raises `ServiceError(STORAGE_FAILED)`."""
@@ -76,8 +84,7 @@ class FileBlobs:
         except FileNotFoundError:
             return
         except OSError as error:
-            detail = "The objects could not be removed."
-            raise ServiceError(ErrorCode.STORAGE_FAILED, detail, reason=repr(error)) from error
+            raise _failed("The objects could not be removed.", error) from error
 
     async def jobs(self, after: str, limit: int) -> list[tuple[str, str]]:
         """Return the tenant and job of up to `limit` folders behind `after` (tenant/job), in the order of their names.
@@ -87,7 +94,7 @@ class FileBlobs:
         try:
             return await asyncio.to_thread(_folders_behind, self.root, after, limit)
         except OSError as error:
-            raise ServiceError(ErrorCode.STORAGE_FAILED, "The objects cannot be listed.", reason=repr(error)) from error
+            raise _failed("The objects cannot be listed.", error) from error
 
     async def write(self, key: str, chunks: AsyncIterator[bytes]) -> int:
         """Store an object whole or not at all, once; return its bytes.
@@ -106,9 +113,19 @@ class FileBlobs:
         except FileExistsError as error:
             raise ServiceError(ErrorCode.CONFLICT, "This object was written already.", reason=key) from error
         except OSError as error:
-            detail = "The object could not be stored."
-            raise ServiceError(ErrorCode.STORAGE_FAILED, detail, reason=repr(error)) from error
+            raise _failed("The object could not be stored.", error) from error
         return written
+
+    async def alive(self) -> bool:
+        """Whether the folder is there."""
+        return await asyncio.to_thread(self.root.is_dir)
+
+    async def aclose(self) -> None:
+        """Nothing is held open."""
+
+
+def _failed(detail: str, error: OSError) -> ServiceError:
+    return ServiceError(ErrorCode.STORAGE_FAILED, detail, reason=repr(error), retry_after_s=_RETRY_AFTER_S)
 
 
 def _folders_behind(root: Path, after: str, limit: int) -> list[tuple[str, str]]:
@@ -159,7 +176,7 @@ def folder_of(url: str) -> Path:
     """Return the folder of a `file:` URL. Raises `ValueError` for any other scheme."""
     parts = urlsplit(url)
     if parts.scheme != "file" or parts.netloc or not parts.path:
-        raise ValueError(f"BLOBS_URL must be file:folder or file:///folder, and is {url!r}.")
+        raise ValueError(f"BLOBS_URL must be file:folder, file:///folder or s3://bucket, and is {url!r}.")
     return Path(unquote(parts.path))
 
 

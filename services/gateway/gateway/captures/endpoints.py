@@ -4,7 +4,7 @@ import time
 from datetime import timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Body, Path, Query, Request, Response
 
 from contracts.errors import ErrorCode
 from contracts.fetch import FetchRequest
@@ -40,8 +40,8 @@ CaptureId = Annotated[str, Path(description="the id that was given at creation",
 ArtifactName = Annotated[
     str, Path(description="as in the result's `artifacts`", examples=["screenshot"], pattern=r"^[a-z0-9_.]{1,100}$")
 ]
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
-_TEXT = {"schema": {"type": "string"}}
+_BINARY = {"schema": {"type": "string", "format": "binary"}, "example": "(the bytes of the file)"}
+_TEXT = {"schema": {"type": "string"}, "example": "# Example Domain"}
 _BYTES: dict[str, Any] = {  # OpenAPI
     **dict.fromkeys(("image/jpeg", "image/png", "image/webp", "application/pdf"), _BINARY),
     **dict.fromkeys(("text/html", "text/markdown", "text/plain"), _TEXT),
@@ -64,6 +64,7 @@ _CREATED: dict[int | str, dict[str, Any]] = {
         ErrorCode.URL_FORBIDDEN,
         ErrorCode.NOT_ACCEPTABLE,
         ErrorCode.DEADLINE_EXCEEDED,
+        ErrorCode.STORAGE_FAILED,
         *MAKING,
         ErrorCode.IDEMPOTENCY_MISMATCH,
     ),
@@ -142,8 +143,7 @@ def _request(body: CaptureCreate, choice: Choice) -> FetchRequest:
 
 
 def _document(parts: Parts, record: Whole, accepted: Accepted | None = None) -> Response:
-    lifetime = timedelta(seconds=parts.settings.capture_link_seconds)
-    document = read(record, parts.blobs, lifetime, cached=accepted is not None and accepted.cached)
+    document = read(record, parts.blobs, _link_life(parts), cached=accepted is not None and accepted.cached)
     headers = {} if record.state.final else {"Retry-After": str(RETRY_AFTER_S)}
     status = 200 if record.state.final else 202
     return Response(document.model_dump_json(), status, headers, media_type="application/json")
@@ -219,9 +219,13 @@ async def show(
     return answer
 
 
+def _link_life(parts: Parts) -> timedelta:
+    return min(timedelta(seconds=parts.settings.capture_link_seconds), parts.blobs.longest_link)
+
+
 def _tag(parts: Parts, capture_id: str, version: Version) -> str:
     # The signed links in the answer die: it counts as another one before the first of them does.
-    term = time.time() // (parts.settings.capture_link_seconds / 2)
+    term = time.time() // (_link_life(parts).total_seconds() / 2)
     return tags.tag(capture_id, version, term if version.state.final else "")
 
 
@@ -270,7 +274,7 @@ async def delete(parts: TheParts, caller: TheCaller, capture_id: CaptureId) -> N
     responses={
         200: {"description": "The bytes; HTML and PDF are offered for saving and never run", "content": _BYTES},
         304: {"description": "The caller has these bytes already (`If-None-Match`)"},
-        **refusals(ErrorCode.NOT_FOUND, ErrorCode.CONFLICT, ErrorCode.TARGET_STATUS),
+        **refusals(ErrorCode.NOT_FOUND, ErrorCode.CONFLICT, ErrorCode.TARGET_STATUS, ErrorCode.STORAGE_FAILED),
     },
 )
 async def artifact(
@@ -278,7 +282,7 @@ async def artifact(
     caller: TheCaller,
     capture_id: CaptureId,
     name: ArtifactName,
-    if_none_match: Annotated[str, Header(max_length=1_000)] = "",
+    if_none_match: IfNoneMatch = "",
 ) -> Response:
     """Fetch one artifact of a finished capture; for one that failed, the answer is the problem that ended it."""
     record = await service.found(parts, caller, capture_id)

@@ -10,6 +10,7 @@ from contracts.errors import ErrorCode
 from contracts.fetch import FetchRequest
 from contracts.render import Artifact
 from gateway.acceptance import Accepted, Terms, accept
+from gateway.blobs.base import whole
 from gateway.captures import limits, store
 from gateway.captures.store import Whole
 from gateway.hints import cancel_topic, job_topic
@@ -127,7 +128,12 @@ async def content(parts: Parts, record: Whole, name: str) -> Content:
         raise ServiceError(ErrorCode.CONFLICT, detail, retry_after_s=RETRY_AFTER_S)
     if name not in record.result.artifacts or name not in record.keys:
         raise ServiceError(ErrorCode.NOT_FOUND, "The capture has no artifact of this name.")
-    return Content(record.result.artifacts[name], await parts.blobs.read(record.keys[name]))
+    artifact = record.result.artifacts[name]
+    data = await parts.blobs.read(record.keys[name])
+    if not whole(data, artifact.sha256):
+        detail = "The artifact store does not answer as it should. Try again later."
+        raise ServiceError(ErrorCode.STORAGE_FAILED, detail, reason=f"{name} is not what was stored")
+    return Content(artifact, data)
 
 
 def failure(record: Whole) -> ServiceError:

@@ -14,7 +14,7 @@ _HEALTH: dict[str, JsonValue] = {
     "system": {"cpu_percent": 21.5, "memory_percent": 48.1, "memory_available_mb": 4096.0},
     "queue": {"queued": 3, "running": 8, "finished_per_second": 1.2},
     "pool": {"database_in_use": 2, "database_size": 10},
-    "dependencies": {"database": "up", "redis": "up"},
+    "dependencies": {"database": "up", "redis": "up", "blobs": "up"},
 }
 _METRICS: dict[str, JsonValue] = {
     **_HEALTH,
@@ -57,6 +57,7 @@ class Dependencies(Wire):
 
     database: Word
     redis: Word
+    blobs: Word = Field(description="the store of pictures and documents")
 
 
 class Health(Wire):
@@ -65,7 +66,8 @@ class Health(Wire):
     model_config = ConfigDict(json_schema_extra={"examples": [_HEALTH]})
 
     status: Literal["healthy", "degraded", "unhealthy"] = Field(
-        description="degraded: slower, without Redis; unhealthy: the database is away, or the process is stopping"
+        description="degraded: without Redis (slower) or blobs (jobs wait); unhealthy: the database is away, or the "
+        "process is stopping"
     )
     uptime_seconds: float
     active_connections: int = Field(description="requests in progress in this process, this one included")

@@ -22,16 +22,17 @@ async def health(parts: Parts) -> Health:
     """Return the state of this process; never fails because a dependency does."""
     queue = await _queue(parts)
     redis = await _redis(parts)
+    blobs: Word = "up" if await parts.blobs.alive() else "down"
     unhealthy = queue is None or parts.readiness.leaving
     return Health(
-        status="unhealthy" if unhealthy else "degraded" if redis == "down" else "healthy",
+        status="unhealthy" if unhealthy else "degraded" if "down" in {redis, blobs} else "healthy",
         uptime_seconds=round(parts.tally.uptime_s, 1),
         active_connections=parts.tally.active,
         total_requests=parts.tally.total,
         system=_system(),
         queue=queue,
         pool=Pool(database_in_use=parts.db.in_use, database_size=parts.db.size),
-        dependencies=Dependencies(database="down" if queue is None else "up", redis=redis),
+        dependencies=Dependencies(database="down" if queue is None else "up", redis=redis, blobs=blobs),
     )
 
 

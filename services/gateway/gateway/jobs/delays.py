@@ -5,6 +5,7 @@ from datetime import timedelta
 
 LONGEST_S = 300.0
 _LONGEST_PARK_S = 3_600.0
+_LEAST_STORAGE_S, _LONGEST_STORAGE_S = 5.0, 60.0
 _LEAST_ABSENCE_S, _LONGEST_ABSENCE_S = 30.0, 1_800.0
 
 
@@ -33,6 +34,15 @@ def after_absence(age: timedelta, retry_after_s: float | None) -> timedelta:
     """
     asked = min(_LONGEST_ABSENCE_S, max(_LEAST_ABSENCE_S, retry_after_s or 0, age.total_seconds() / 4))
     return timedelta(seconds=random.uniform(asked, 2 * asked))  # noqa: S311  # spreads load, guards nothing
+
+
+def after_storage(age: timedelta) -> timedelta:
+    """Draw from [d, 2 d] for a job whose artifacts could not be stored or read: d is a quarter of its age, 5 to 60 s.
+
+    Each try may cost a render: some 15 of them for the quarter of an hour that the store may be away.
+    """
+    least = min(_LONGEST_STORAGE_S, max(_LEAST_STORAGE_S, age.total_seconds() / 4))
+    return timedelta(seconds=random.uniform(least, 2 * least))  # noqa: S311  # spreads load, guards nothing
 
 
 def after_busy(retry_after_s: float | None) -> timedelta:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, JsonValue
 
 from contracts.wire import PublicInput, Wire
 from gateway.access.scopes import Scope
@@ -11,6 +11,20 @@ from gateway.keys.store import Record
 _DAY_S = 86_400
 _TEN_YEARS_S = 10 * 365 * _DAY_S
 _LONGEST_GRACE_S = 30 * _DAY_S
+
+_KEY: dict[str, JsonValue] = {
+    "id": "key_0193f6b2c4d57a80b1c2d3e4f5a60718",
+    "name": "n8n",
+    "hint": "cro_live_4fT9…",
+    "scopes": ["analyses:read", "analyses:write"],
+    "active": True,
+    "created_by": "operator",
+    "created_at": "2026-11-21T12:00:00Z",
+    "expires_at": "2027-02-19T12:00:00Z",
+    "revoked_at": None,
+    "last_used_at": "2026-11-21T12:03:10Z",
+    "replaces": None,
+}
 
 
 class KeyCreate(PublicInput):
@@ -40,6 +54,8 @@ class KeyRotate(PublicInput):
 class KeyRead(Wire):
     """A key without its secret."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_KEY]})
+
     id: str
     name: str
     hint: str = Field(description="how the key begins")
@@ -56,11 +72,15 @@ class KeyRead(Wire):
 class KeyMade(KeyRead):
     """A key with its secret, which is shown this once and kept nowhere."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{**_KEY, "key": "cro_live_4fT9…"}]})
+
     key: str = Field(description="send it as `Authorization: Bearer …`")
 
 
 class KeyPage(Wire):
     """Keys, newest first."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"data": [_KEY], "next_cursor": None}]})
 
     data: list[KeyRead]
     next_cursor: str | None = Field(description="pass it as `cursor` for the next page; null on the last one")

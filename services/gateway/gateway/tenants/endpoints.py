@@ -18,9 +18,10 @@ from runtime.errors import ServiceError
 
 router = APIRouter(prefix="/v1/tenant", tags=["tenant"])
 
+_THRESHOLDS = {"hero.density": {"warn": 150}}
 Thresholds = Annotated[
     Overrides,
-    Body(max_length=60, examples=[{"hero.density": {"warn": 150}}], description="rule id → threshold → value"),
+    Body(max_length=60, examples=[_THRESHOLDS], description="rule id → threshold → value"),
 ]
 
 
@@ -50,7 +51,13 @@ async def show(db: Reading, caller: TheCaller) -> TenantRead:
     "/thresholds",
     summary="Set your own thresholds of rules",
     dependencies=[needs("tenant")],
-    responses=refusals(ErrorCode.INVALID_REQUEST, ErrorCode.CONFLICT, ErrorCode.PAYLOAD_TOO_LARGE),
+    responses={
+        200: {
+            "description": "They hold",
+            "content": {"application/json": {"example": {"hero.density": {"warn": 150}}}},
+        },
+        **refusals(ErrorCode.INVALID_REQUEST, ErrorCode.CONFLICT, ErrorCode.PAYLOAD_TOO_LARGE),
+    },
 )
 async def set_thresholds(parts: TheParts, db: Writing, caller: TheCaller, body: Thresholds) -> Overrides:
     """Replace all of them: `{}` brings the defaults back. A threshold may move to between a quarter and four times.

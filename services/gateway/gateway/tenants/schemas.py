@@ -2,13 +2,36 @@
 
 from decimal import Decimal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, JsonValue
 
 from contracts.analyze import Overrides
 from contracts.fetch import Tier
 from contracts.wire import Wire
 from gateway.access.plans import Plan
 from gateway.access.scopes import Scope
+
+_TENANT: dict[str, JsonValue] = {
+    "id": "ten_0193f6b2c4d57a80b1c2d3e4f5a60718",
+    "name": "Sparrow Goods",
+    "plan": {
+        "name": "standard",
+        "requests_per_minute": 600,
+        "burst": 120,
+        "concurrency": 20,
+        "daily": {"analysis": 1000, "capture": 10000},
+        "max_wait_s": 120,
+        "max_batch": 10000,
+        "tiers": ["static", "browser"],
+        "scripts": False,
+        "ai_budget_usd_per_day": "50",
+    },
+    "key_id": "key_0193f6b2c4d57a80b1c2d3e4f5a60718",
+    "scopes": ["analyses:read", "analyses:write"],
+    "active_jobs": 3,
+    "waiting_jobs": 0,
+    "today": [{"kind": "analysis", "used": 41, "limit": 1000}],
+    "thresholds": {"hero.density": {"warn": 150}},
+}
 
 
 class PlanRead(Wire):
@@ -38,6 +61,8 @@ class QuotaRead(Wire):
 
 class TenantRead(Wire):
     """The caller's own account."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_TENANT]})
 
     id: str
     name: str

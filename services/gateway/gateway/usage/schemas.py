@@ -3,10 +3,12 @@
 import datetime as dt
 from decimal import Decimal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, JsonValue
 
 from contracts.wire import Wire
 from gateway.usage.store import Day
+
+_SUM: dict[str, JsonValue] = {"accepted": 41, "succeeded": 40, "failed": 1, "cancelled": 0, "cost_usd": "2.13"}
 
 
 class UsageDay(Wire):
@@ -33,6 +35,10 @@ class UsageTotal(Wire):
 
 class UsageRead(Wire):
     """Days, latest first; those without work are left out."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"data": [{"day": "2026-11-21", "kind": "analysis", **_SUM}], "total": _SUM}]}
+    )
 
     data: list[UsageDay]
     total: UsageTotal
