@@ -15,6 +15,8 @@ from gateway.db import Database
 from gateway.hints import Hints, LocalHints
 from gateway.readiness import Readiness
 from gateway.settings import GatewaySettings
+from gateway.webhooks import endpoints as webhooks
+from gateway.webhooks.described import webhooks as described
 from gateway.wiring import Parts
 from runtime.netguard import AddressPolicy
 from runtime.web import service_app
@@ -58,6 +60,8 @@ def create_app(settings: GatewaySettings, *, hints: Hints | None = None) -> Fast
     app.include_router(analyses.router)
     app.include_router(captures.router)
     app.include_router(simple.router)
+    app.include_router(webhooks.router)
+    app.webhooks.include_router(described)
     app.include_router(manual.router)
     app.include_router(blob_endpoints.router(parts.blobs))
     app.mount(manual.ASSETS, manual.assets())

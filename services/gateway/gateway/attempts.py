@@ -9,7 +9,7 @@ from opentelemetry import context, propagate
 from contracts.errors import ErrorCode
 from gateway import metrics
 from gateway.db import Database, Write
-from gateway.hints import QUEUE, Hints, job_topic
+from gateway.hints import DELIVERIES, QUEUE, Hints, job_topic
 from gateway.jobs import leases, outcomes
 from gateway.jobs.delays import after_busy, after_outage, backoff
 from gateway.jobs.states import Claimed, LeaseLostError, State
@@ -122,6 +122,7 @@ class Attempts:
         metrics.FINISHED.labels(state.value, code).inc()
         log.info("job_ended", kind=job.kind.value, state=state.value, code=code)
         await self._hints.notify(job_topic(job.id))
+        await self._hints.notify(DELIVERIES)
 
     def _dropped(self, reason: str) -> None:
         metrics.FENCED.inc()

@@ -16,11 +16,16 @@ def sealed(job_id: str) -> str:
 
 def opened(cursor: str, kind: Kind) -> str:
     """Return the id that a cursor stands for. Raises `ServiceError(INVALID_REQUEST)` for one that we did not give."""
+    return opened_as(cursor, kind.id_prefix)
+
+
+def opened_as(cursor: str, prefix: str) -> str:
+    """Do the same for ids that begin with `prefix`."""
     try:
         found = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
     except (binascii.Error, ValueError):
         found = ""
-    if not re.fullmatch(rf"{kind.id_prefix}_[0-9a-f]{{32}}", found):
+    if not re.fullmatch(rf"{prefix}_[0-9a-f]{{32}}", found):
         text = "use the next_cursor of the page before, unchanged"
         raise ServiceError(
             ErrorCode.INVALID_REQUEST, f"cursor: {text}", errors=[FieldError(field="cursor", message=text)]

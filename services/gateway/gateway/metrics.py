@@ -14,3 +14,8 @@ QUEUED = Gauge("cro_jobs_queued", "Jobs waiting in the whole queue", ["kind", "p
 RUNNING = Gauge("cro_jobs_running", "Jobs in progress in the whole fleet", ["kind", "priority"])
 OLDEST_SECONDS = Gauge("cro_jobs_oldest_due_seconds", "How long the first due job has waited", ["kind", "priority"])
 TICK_FAILURES = Counter("cro_worker_tick_failures_total", "Rounds of a worker's loops that failed", ["loop"])
+WEBHOOK_ATTEMPTS = Counter("cro_webhook_attempts_total", "Attempts to deliver an event", ["outcome"])
+WEBHOOK_SECONDS = Histogram("cro_webhook_attempt_seconds", "Time of one attempt to deliver an event", buckets=_SECONDS)
+WEBHOOK_FENCED = Counter("cro_webhook_fenced_total", "Attempts whose delivery was no longer this worker's")
+WEBHOOK_PENDING = Gauge("cro_webhook_deliveries_pending", "Deliveries that wait for their next attempt")
+WEBHOOK_DISABLED = Counter("cro_webhook_endpoints_disabled_total", "Endpoints disabled by us", ["reason"])

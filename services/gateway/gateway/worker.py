@@ -10,7 +10,8 @@ import structlog
 from gateway import metrics
 from gateway.attempts import Attempts
 from gateway.db import Database
-from gateway.hints import QUEUE, Hints, job_topic
+from gateway.deliveries.courier import Courier
+from gateway.hints import DELIVERIES, QUEUE, Hints, job_topic
 from gateway.jobs import confidential, leases, spending
 from gateway.jobs.states import Claimed
 from gateway.pipeline import Pipeline, Ports
@@ -38,6 +39,7 @@ class Worker:
         self._settings = settings
         self._room = Room(settings.worker_concurrency)
         self._attempts = Attempts(db, hints, Pipeline(db, ports, self._room, settings), self._room, settings)
+        self._courier = Courier(self.id, db, hints, settings)
         self._stopping = False
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._suspects: set[Key] = set()
@@ -46,6 +48,7 @@ class Worker:
     def stop(self) -> None:
         """Claim nothing more; finish what is in progress, or give it back when the drain time is over."""
         self._stopping = True
+        self._courier.stop()
         self._room.changed.set()
 
     async def run(self) -> None:
@@ -57,6 +60,7 @@ class Worker:
                 group.create_task(self._every(min(_BEAT_S, lease_s / 3), "heartbeat", self._beat)),
                 group.create_task(self._every(min(_SWEEP_S, lease_s / 3), "sweep", self._sweep)),
             ]
+            group.create_task(self._courier.run())
             while not self._stopping:
                 await self._round(group)
             await self._drain()
@@ -154,12 +158,15 @@ class Worker:
             metrics.OLDEST_SECONDS.labels(*labels).set(depth.oldest.total_seconds())
 
     async def _reap(self) -> None:
-        async with self._db.once() as db:
+        # One transaction: what ends with its worker is announced with its end.
+        async with self._db.begin() as db:
             reaped = await leases.reap(db, self._settings.max_crashes)
         for job in reaped:
             log.warning("job_reaped", job_id=job.id, dead=job.dead)
             metrics.REAPED.labels("dead" if job.dead else "requeued").inc()
             await self._hints.notify(job_topic(job.id) if job.dead else QUEUE)
+        if reaped:
+            await self._hints.notify(DELIVERIES)
 
     async def _drain(self) -> None:
         for patience_s in (self._settings.drain_seconds, None):

@@ -38,7 +38,7 @@ async def create(
     200 when it finished in time, with `status` succeeded or failed; otherwise 202 with `Location` to follow.
     """
     wait = asked_for(body.wait, prefer) or 0
-    analysis_id = await service.create(parts, caller, body.url, body.preset)
+    analysis_id = await service.create(parts, caller, body.url, body.preset, body.webhook_url)
     patience = Patience(timedelta(seconds=wait), request.is_disconnected)
     record = await service.waited_for(parts, caller, analysis_id, patience)
     response.headers["Location"] = f"/v1/analyses/{analysis_id}"

@@ -11,6 +11,7 @@ from contracts.wire import PublicInput, Wire
 from gateway.analyses.store import Record
 from gateway.jobs.states import State
 from gateway.patience import MAX_WAIT_S
+from gateway.receivers import WebhookUrl
 
 
 class AnalysisCreate(PublicInput):
@@ -28,6 +29,7 @@ class AnalysisCreate(PublicInput):
         le=MAX_WAIT_S,
         description="seconds to wait for the result; the header `Prefer: wait=N` does the same",
     )
+    webhook_url: WebhookUrl = None
 
 
 class Links(Wire):

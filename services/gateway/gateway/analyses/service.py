@@ -11,11 +11,12 @@ from contracts.result import Analysis
 from gateway.analyses import store
 from gateway.analyses.store import Record
 from gateway.blobs.base import BlobStore
-from gateway.hints import QUEUE, job_topic
+from gateway.hints import DELIVERIES, QUEUE, job_topic
 from gateway.jobs import intake, outcomes
 from gateway.jobs.states import Kind, NewJob, State
 from gateway.metrics import FINISHED
 from gateway.patience import RETRY_AFTER_S, Patience, until_final
+from gateway.receivers import receiver
 from gateway.report import page as report_page
 from gateway.wiring import Caller, Parts
 from runtime import netguard
@@ -27,13 +28,15 @@ def missing() -> ServiceError:
     return ServiceError(ErrorCode.NOT_FOUND, "There is no analysis with this id.")
 
 
-async def create(parts: Parts, caller: Caller, url: str, preset: Preset) -> str:
+async def create(parts: Parts, caller: Caller, url: str, preset: Preset, webhook_url: str | None = None) -> str:
     """Accept an analysis and return its id. Raises `ServiceError` for an address that may not be opened."""
     target = netguard.parse(url)
     parts.policy.check_target(target)
     carrier: dict[str, str] = {}
     propagate.inject(carrier)
-    job = NewJob(caller.tenant_id, target.url, preset, trace=carrier.get("traceparent", ""))
+    trace = carrier.get("traceparent", "")
+    told = receiver(parts, webhook_url)
+    job = NewJob(caller.tenant_id, target.url, preset, trace=trace, webhook_url=told)
     async with parts.db.begin() as db:
         analysis_id = await intake.enqueue(db, job)
     await parts.hints.notify(QUEUE)
@@ -62,6 +65,7 @@ async def cancel(parts: Parts, caller: Caller, analysis_id: str) -> Record:
     if ended:
         FINISHED.labels(State.CANCELLED.value, ErrorCode.CANCELLED.value).inc()
         await parts.hints.notify(job_topic(analysis_id))
+        await parts.hints.notify(DELIVERIES)
     return record
 
 

@@ -75,7 +75,7 @@ async def create(
     choice = negotiation.choose(negotiation.read(_accept(request)), body.outputs, body.tier)
     seconds = asked_for(body.wait, prefer)
     wait = timedelta(seconds=(BARE_WAIT_S if choice.bare else 0) if seconds is None else seconds)
-    capture_id = await service.create(parts, caller, _request(body, choice))
+    capture_id = await service.create(parts, caller, _request(body, choice), body.webhook_url)
     patience = Patience(wait, request.is_disconnected)
     record = await service.waited_for(parts, caller, capture_id, patience)
     if choice.bare and not record.state.final and await request.is_disconnected():

@@ -10,12 +10,13 @@ from contracts.fetch import FetchRequest
 from contracts.render import Artifact
 from gateway.captures import limits, store
 from gateway.captures.store import Whole
-from gateway.hints import QUEUE, job_topic
+from gateway.hints import DELIVERIES, QUEUE, job_topic
 from gateway.jobs import intake, outcomes
 from gateway.jobs.states import Kind, NewJob, State
 from gateway.metrics import FINISHED
 from gateway.orders import stored_form
 from gateway.patience import RETRY_AFTER_S, Patience, until_final
+from gateway.receivers import receiver
 from gateway.wiring import Caller, Parts
 from runtime import netguard
 from runtime.errors import ServiceError
@@ -36,7 +37,7 @@ def missing() -> ServiceError:
     return ServiceError(ErrorCode.NOT_FOUND, "There is no capture with this id.")
 
 
-async def create(parts: Parts, caller: Caller, request: FetchRequest) -> str:
+async def create(parts: Parts, caller: Caller, request: FetchRequest, webhook_url: str | None = None) -> str:
     """Accept a capture and return its id. Raises `ServiceError` for what may not be opened, or not in this way."""
     target = netguard.parse(request.url)
     parts.policy.check_target(target)
@@ -47,7 +48,15 @@ async def create(parts: Parts, caller: Caller, request: FetchRequest) -> str:
     carrier: dict[str, str] = {}
     propagate.inject(carrier)
     trace = carrier.get("traceparent", "")
-    job = NewJob(caller.tenant_id, target.url, kind=Kind.CAPTURE, trace=trace, options=options, secrets=secrets)
+    job = NewJob(
+        caller.tenant_id,
+        target.url,
+        kind=Kind.CAPTURE,
+        trace=trace,
+        options=options,
+        secrets=secrets,
+        webhook_url=receiver(parts, webhook_url),
+    )
     async with parts.db.begin() as db:
         capture_id = await intake.enqueue(db, job)
     if request.prepare.wait_for.function:
@@ -83,6 +92,7 @@ async def cancel(parts: Parts, caller: Caller, capture_id: str) -> Whole:
     if ended:
         FINISHED.labels(State.CANCELLED.value, ErrorCode.CANCELLED.value).inc()
         await parts.hints.notify(job_topic(capture_id))
+        await parts.hints.notify(DELIVERIES)
     return record
 
 

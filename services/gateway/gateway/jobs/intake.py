@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.jobs import confidential
 from gateway.jobs.states import NewJob, Priority, Stage, State
+from gateway.outbox import announce
 from gateway.tables import IS_QUEUED, IS_RUNNING, jobs, lanes
 from gateway.times import now_plus
 from runtime.ids import new_id
@@ -35,6 +36,8 @@ async def enqueue(db: AsyncConnection, job: NewJob) -> str:
     await db.execute(insert(jobs).values(row))
     if job.secrets:
         await confidential.keep(db, job.tenant_id, job_id, job.secrets)
+    if job.webhook_url:
+        await announce.expect(db, job.tenant_id, job_id, job.webhook_url)
     return job_id
 
 

@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.analyze import Preset
 from contracts.errors import ErrorCode
-from gateway.jobs import spending
+from gateway.jobs import announcing, spending
 from gateway.jobs.states import Claimed, Kind, Stage, State
 from gateway.tables import IS_QUEUED, IS_RUNNING, jobs
 from gateway.times import now_plus
@@ -146,7 +146,10 @@ async def reap(db: AsyncConnection, max_crashes: int) -> Sequence[Reaped]:
         "finished_at": case((poisonous, now_plus()), else_=null()),
     }
     statement = update(jobs).where(jobs.c.id.in_(select(silent.c.id))).values(values)
-    rows = await db.execute(statement.returning(jobs.c.id, jobs.c.state))
+    rows = (await db.execute(statement.returning(jobs.c.id, jobs.c.tenant_id, jobs.c.state))).all()
+    for row in rows:
+        if row.state == State.FAILED:
+            await announcing.ended(db, row.tenant_id, row.id)
     return [Reaped(row.id, row.state == State.FAILED) for row in rows]
 
 

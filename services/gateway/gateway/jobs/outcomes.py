@@ -9,7 +9,7 @@ from contracts.errors import ErrorCode
 from contracts.render import RenderResult
 from contracts.result import Analysis
 from contracts.wire import Wire
-from gateway.jobs import confidential, records, spending
+from gateway.jobs import announcing, confidential, records, spending
 from gateway.jobs.leases import mine
 from gateway.jobs.states import Claimed, Kind, Stage, State
 from gateway.tables import jobs, renders, results
@@ -74,6 +74,7 @@ async def finish(db: AsyncConnection, job: Claimed, result: Wire, keys: dict[str
     await confidential.drop(db, job.tenant_id, job.id)
     run = result.engine.ai if isinstance(result, Analysis) else None
     await spending.settle(db, job.id, job.tenant_id, Decimal(run.cost_usd) if run else Decimal(0))
+    await announcing.ended(db, job.tenant_id, job.id, result)
     return True
 
 
@@ -83,6 +84,7 @@ async def fail(db: AsyncConnection, job: Claimed, error: ServiceError) -> bool:
     if (await db.execute(update(jobs).where(mine(job)).values(values))).rowcount:
         await confidential.drop(db, job.tenant_id, job.id)
         await spending.release(db, job.id)
+        await announcing.ended(db, job.tenant_id, job.id)
         return True
     return await _ended_by_us(db, job, State.FAILED)
 
@@ -103,6 +105,7 @@ async def cancel(db: AsyncConnection, kind: Kind, tenant_id: str, job_id: str) -
         return False
     await confidential.drop(db, tenant_id, job_id)
     await spending.release(db, job_id)
+    await announcing.ended(db, tenant_id, job_id)
     return True
 
 

@@ -58,7 +58,8 @@ class Priority(IntEnum):
 class NewJob:
     """What is asked. `trace` is the W3C traceparent of the request that asked.
 
-    Analyses have a `preset`; captures have `options` and, in `secrets`, what must not outlive the job.
+    Analyses have a `preset`; captures have `options` and, in `secrets`, what must not outlive the job. `webhook_url`
+    is told of the end besides the tenant's endpoints.
     """
 
     tenant_id: str
@@ -69,6 +70,7 @@ class NewJob:
     trace: str = ""
     options: Document | None = None
     secrets: Document | None = field(default=None, repr=False)
+    webhook_url: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
