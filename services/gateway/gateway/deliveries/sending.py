@@ -80,7 +80,7 @@ async def _beginning(response: httpx2.Response, deadline: float) -> bytes:
     read = bytearray()
     try:
         async with asyncio.timeout_at(deadline):
-            async for chunk in response.aiter_raw(KEPT_BYTES):
+            async for chunk in response.aiter_raw():
                 read += chunk
                 if len(read) >= KEPT_BYTES:
                     break

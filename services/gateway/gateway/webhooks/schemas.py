@@ -17,21 +17,18 @@ MAX_CONCURRENCY = 50
 _ALWAYS = frozenset({EventType.TEST})
 
 
-def _choosable(events: list[EventType] | None) -> list[EventType] | None:
-    if events and _ALWAYS & set(events):
+def _choosable(events: list[EventType]) -> list[EventType]:
+    if _ALWAYS & set(events):
         raise ValueError("webhook.test needs no subscription: it is sent when you ask for it")
-    return None if events is None else sorted(set(events))
+    return sorted(set(events))
 
 
 Url = Annotated[
     str,
     Field(min_length=1, max_length=4_096, description="an https address", examples=["https://hooks.example.com/cro"]),
 ]
-Events = Annotated[
-    list[EventType] | None,
-    AfterValidator(_choosable),
-    Field(min_length=1, max_length=50, description="what it is told; null: everything, also what later releases add"),
-]
+_Chosen = Annotated[list[EventType], Field(min_length=1, max_length=50), AfterValidator(_choosable)]
+Events = Annotated[_Chosen | None, Field(description="what it is told; null: everything, also what later releases add")]
 Description = Annotated[str, Field(max_length=500, description="for you")]
 Concurrency = Annotated[
     int | None, Field(ge=1, le=MAX_CONCURRENCY, description="most that it gets at once; null: as the operator set")
