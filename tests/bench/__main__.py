@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from runtime import logging
-from tests.bench import captures, claim, documents, egress, fetch, judging, memory, render
+from tests.bench import captures, claim, documents, egress, fetch, judging, memory, render, webhooks
 
 
 def _cpu() -> str:
@@ -44,6 +44,7 @@ def main() -> None:
         "fetch": fetch.report,
         "claim": lambda: ["### The queue", "", *asyncio.run(claim.report()), ""],
         "judging": judging.report,
+        "webhooks": webhooks.report,
         "analyze": lambda: memory.analyze_peak("agency"),
         "leak": lambda: asyncio.run(memory.leak(200)),
     }
