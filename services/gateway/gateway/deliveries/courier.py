@@ -28,6 +28,7 @@ from runtime.tunnels import ProxyAddress
 log = structlog.get_logger(__name__)
 
 _SWEEP_S = 5.0
+_POLL_S = 0.5
 _FORGET_EVERY = 60  # sweeps
 _CONNECT_S = 10.0
 _OWNER = "shared-webhooks"
@@ -107,12 +108,13 @@ class Courier:
             return await claims.claim(db, self._id, space, self._lease, usual)
 
     async def _idle(self) -> None:
-        """Wait for room or for work; never longer than the poll time."""
+        """Wait for room or for work; never longer than the poll time, and no look at the database is worth less."""
+        poll_s = max(_POLL_S, self._settings.poll_seconds)
         waits: list[asyncio.Task[object]] = [asyncio.create_task(self._changed.wait())]
         if self._space().all > 0:
-            waits.append(asyncio.create_task(self._hints.wait(DELIVERIES, self._settings.poll)))
+            waits.append(asyncio.create_task(self._hints.wait(DELIVERIES, timedelta(seconds=poll_s))))
         try:
-            await asyncio.wait(waits, timeout=self._settings.poll_seconds, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waits, timeout=poll_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for wait in waits:
                 wait.cancel()
@@ -201,7 +203,7 @@ class Courier:
         while True:
             with _contained("webhook_sweep"):
                 await self._sweep()
-            await asyncio.sleep(min(_SWEEP_S, self._settings.lease_seconds / 3))
+            await asyncio.sleep(min(_SWEEP_S, self._lease.total_seconds() / 3))
 
     async def _sweep(self) -> None:
         """Take back what dead couriers hold, show how much waits and, now and then, forget what is old."""
