@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from analyzer.service import create_service as analyzer_app
 from analyzer.settings import AnalyzerSettings
 from gateway.app import create_app as gateway_app
+from gateway.auth import Auth
 from gateway.hints import LocalHints
 from gateway.migrate import migrate
 from gateway.pipeline import Ports
@@ -46,6 +47,7 @@ def _gateway_settings(profile: Profile) -> GatewaySettings:
         blobs_base_url=_STORE,
         outage_patience_seconds=profile.patience_s,
         drain_seconds=profile.drain_s,
+        auth=Auth.LOOPBACK,
     )
 
 

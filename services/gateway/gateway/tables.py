@@ -59,14 +59,22 @@ jobs = Table(
     # outcome
     Column("error_code", String(40)),
     Column("error_detail", Text),
+    # what makes two requests the same; empty for a result that nobody else may be given
+    Column("cache_key", String(64)),
+    # requests that were given this job and may still wait for it
+    Column("callers", Integer, nullable=False, server_default="1"),
     Column("created_at", Instant, nullable=False),
     Column("started_at", Instant),
     Column("finished_at", Instant),
+    # the day (UTC) on whose quota it was accepted
+    Column("quota_day", String(10)),
 )
 
 # Literal text and not bound values: a planner can only use a partial index whose condition it can read.
 IS_QUEUED = jobs.c.state == literal_column("'queued'")
 IS_RUNNING = jobs.c.state.in_([literal_column("'rendering'"), literal_column("'analyzing'")])
+IS_WAITING = jobs.c.state == literal_column("'waiting'")
+IS_ACTIVE = jobs.c.state.in_([literal_column("'queued'"), literal_column("'rendering'"), literal_column("'analyzing'")])
 
 # One line for all kinds: what interactive callers wait for goes before any kind's batches.
 Index(
@@ -89,6 +97,25 @@ Index(
 )
 Index("ix_jobs_running", jobs.c.lease_until, postgresql_where=IS_RUNNING, sqlite_where=IS_RUNNING)
 Index("ix_jobs_tenant", jobs.c.tenant_id, jobs.c.kind, jobs.c.id)
+Index("ix_jobs_active", jobs.c.tenant_id, postgresql_where=IS_ACTIVE, sqlite_where=IS_ACTIVE)
+Index(
+    "ix_jobs_waiting",
+    jobs.c.tenant_id,
+    jobs.c.priority,
+    jobs.c.order_key,
+    jobs.c.id,
+    postgresql_where=IS_WAITING,
+    sqlite_where=IS_WAITING,
+)
+IS_REUSABLE = jobs.c.cache_key.is_not(None)
+Index(
+    "ix_jobs_cache_key",
+    jobs.c.tenant_id,
+    jobs.c.cache_key,
+    jobs.c.id,
+    postgresql_where=IS_REUSABLE,
+    sqlite_where=IS_REUSABLE,
+)
 
 lanes = Table(
     "lanes",
@@ -154,6 +181,137 @@ ai_reservations = Table(
 )
 """What of `ai_spend.reserved_microusd` is held for which job. A deleted job's is swept, so no foreign key."""
 
+tenants = Table(
+    "tenants",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("plan", String(40), nullable=False),
+    # what the queue needs of the plan, written when the plan is given or its file has changed; null: no limit
+    Column("max_active", Integer),
+    Column("share", Double, nullable=False),
+    Column("daily", DOCUMENT, nullable=False),
+    Column("ai_budget_microusd", BigInteger),
+    Column("created_at", Instant, nullable=False),
+    Column("disabled_at", Instant),
+)
+"""Customers. The one local tenant of a machine without keys has no row, and no limits."""
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant_id", String(64), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("hint", String(20), nullable=False),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("scopes", DOCUMENT, nullable=False),
+    Column("created_by", String(64), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+    Column("revoked_at", Instant),
+    Column("last_used_at", Instant),
+    Column("replaces", String(64)),
+    Index("ix_api_keys_tenant_id_id", "tenant_id", "id"),
+)
+"""Keys. `digest`: HMAC-SHA-256 of the key under the pepper, which is not in the database."""
+
+usage = Table(
+    "usage",
+    metadata,
+    Column("job_id", String(64), primary_key=True),
+    Column("tenant_id", String(64), nullable=False),
+    Column("day", String(10), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("cost_microusd", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False),
+    Index("ix_usage_tenant_id_day", "tenant_id", "day"),
+)
+"""One row for each job that succeeded, written with its result. It outlives the job, so no foreign key."""
+
+usage_days = Table(
+    "usage_days",
+    metadata,
+    Column("tenant_id", String(64), primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("kind", String(20), primary_key=True),
+    Column("held", Integer, nullable=False),
+    Column("succeeded", Integer, nullable=False, server_default="0"),
+    Column("failed", Integer, nullable=False, server_default="0"),
+    Column("cancelled", Integer, nullable=False, server_default="0"),
+    Column("cost_microusd", BigInteger, nullable=False, server_default="0"),
+)
+"""A tenant's day (UTC, of acceptance) by kind. `held` counts against the quota: accepted less failed and cancelled."""
+
+audit_events = Table(
+    "audit_events",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant_id", String(64), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("action", String(120), nullable=False),
+    Column("target_id", String(100), nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("request_id", String(100), nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    Index("ix_audit_events_tenant_id_id", "tenant_id", "id"),
+)
+"""Who changed what. Triggers refuse every change of a row and its removal."""
+IS_FINISHED = jobs.c.finished_at.is_not(None)
+Index("ix_jobs_finished", jobs.c.finished_at, postgresql_where=IS_FINISHED, sqlite_where=IS_FINISHED)
+events = Table(
+    "events",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant_id", String(64), nullable=False),
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("type", String(40), nullable=False),
+    Column("document", DOCUMENT, nullable=False),
+    Column("at", Instant, nullable=False),
+    Index("ix_events_tenant", "tenant_id", "id"),
+    Index("ix_events_job_id", "job_id", "type"),
+)
+"""What happened to a job after its end, for those who want to be told."""
+
+memos = Table(
+    "memos",
+    metadata,
+    Column("tenant_id", String(64), primary_key=True),
+    Column("page", String(64), primary_key=True),
+    Column("preset", String(20), primary_key=True),
+    Column("document", DOCUMENT, nullable=False),
+    Column("saved_at", Instant, nullable=False),
+    Index("ix_memos_saved", "saved_at"),
+)
+"""The model's last answer to each page of a tenant. `page`: the address's SHA-256."""
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("tenant_id", String(64), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    # empty only inside the transaction that makes the job
+    Column("job_id", String(64)),
+    Column("origin", String(10), nullable=False, server_default="made"),
+    # the answer as it was given, where the job was not finished then
+    Column("answer", Text),
+    Column("created_at", Instant, nullable=False),
+    Index("ix_idempotency_keys_created_at", "created_at"),
+    Index("ix_idempotency_keys_job_id", "job_id"),
+)
+"""Which job a caller's `Idempotency-Key` made. It outlives a deleted job, so that a late repetition makes no other."""
+
+removals = Table(
+    "removals",
+    metadata,
+    Column("job_id", String(64), primary_key=True),
+    Column("tenant_id", String(64), nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Index("ix_removals_due_at", "due_at"),
+)
+"""Deleted jobs whose objects the blob store may still hold."""
 job_webhooks = Table(
     "job_webhooks",
     metadata,
@@ -237,7 +395,7 @@ webhook_deliveries = Table(
     Index("ix_webhook_deliveries_event_id", "event_id"),
     Index("ix_webhook_deliveries_log", "tenant_id", "endpoint_id", "id"),
 )
-"""The outbox, and a queue of its own: see docs/adr/0017."""
+"""The outbox, and a queue of its own: see docs/adr/0022."""
 
 IS_PENDING = webhook_deliveries.c.state == literal_column("'pending'")
 IS_SENDING = webhook_deliveries.c.state == literal_column("'sending'")
@@ -275,6 +433,7 @@ webhook_lanes = Table(
     "webhook_lanes",
     metadata,
     Column("lane", String(320), primary_key=True),
+    Column("tenant_id", String(64), nullable=False),
     Column("failing_since", Instant, nullable=False),
     Column("paused_until", Instant),
 )

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import structlog
 
@@ -11,8 +12,9 @@ from gateway import metrics
 from gateway.attempts import Attempts
 from gateway.db import Database
 from gateway.deliveries.courier import Courier
-from gateway.hints import DELIVERIES, QUEUE, Hints, job_topic
-from gateway.jobs import confidential, leases, spending
+from gateway.hints import DELIVERIES, QUEUE, Hints, cancel_topic, job_topic
+from gateway.housekeeping import Housekeeper
+from gateway.jobs import admission, confidential, enrichment, leases, memos, records, spending
 from gateway.jobs.states import Claimed
 from gateway.pipeline import Pipeline, Ports
 from gateway.room import Room
@@ -24,6 +26,8 @@ log = structlog.get_logger(__name__)
 
 _BEAT_S = 2.0  # a cancelled job is noticed after two beats, at the price of one small statement each
 _SWEEP_S = 5.0
+_HOUSE_S = 60.0
+_LISTEN = timedelta(seconds=60)
 
 Key = tuple[str, int]
 
@@ -40,6 +44,7 @@ class Worker:
         self._room = Room(settings.worker_concurrency)
         self._attempts = Attempts(db, hints, Pipeline(db, ports, self._room, settings), self._room, settings)
         self._courier = Courier(self.id, db, hints, settings)
+        self._housekeeper = Housekeeper(db, ports.blobs, settings)
         self._stopping = False
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._suspects: set[Key] = set()
@@ -59,6 +64,7 @@ class Worker:
             loops = [
                 group.create_task(self._every(min(_BEAT_S, lease_s / 3), "heartbeat", self._beat)),
                 group.create_task(self._every(min(_SWEEP_S, lease_s / 3), "sweep", self._sweep)),
+                group.create_task(self._every(_HOUSE_S, "housekeeping", self._housekeeper.tick)),
             ]
             group.create_task(self._courier.run())
             while not self._stopping:
@@ -84,11 +90,25 @@ class Worker:
             await self._idle(has_room=bool(wanted))
 
     async def _work(self, job: Claimed) -> None:
+        ear = asyncio.create_task(self._listen(job))
         try:
             await self._attempts.work(job)
         finally:
+            ear.cancel()
             del self._tasks[job.key]
             self._room.leave(job)
+
+    async def _listen(self, job: Claimed) -> None:
+        """End the work on a job as soon as a hint says that it was cancelled; without one, the heartbeat notices."""
+        while True:
+            await self._hints.wait(cancel_topic(job.id), _LISTEN)
+            with self._contained("cancel"):
+                async with self._db.read() as db:
+                    cancelled = await records.cancelled(db, job.tenant_id, job.id)
+                if cancelled and job.key in self._tasks:
+                    self._attempts.take_away(job.key)
+                    self._tasks[job.key].cancel()
+                    return
 
     async def _idle(self, *, has_room: bool) -> None:
         """Wait for more room or, where there is room, for a job; never longer than the poll time."""
@@ -140,9 +160,16 @@ class Worker:
         # After an outage of the database every lease looks expired: first let the living renew theirs.
         if time.monotonic() - self._database_failed_at >= self._settings.lease_seconds:
             await self._reap()
-        if self._settings.tenant_ai_budget_usd_per_day is not None:
-            async with self._db.begin() as db:
-                await spending.sweep(db)
+        async with self._db.once() as db:
+            await memos.sweep(db, self._settings.memo_life)
+        async with self._db.begin() as db:
+            await spending.sweep(db)
+        async with self._db.begin() as db:
+            let_in = await admission.sweep(db)
+        async with self._db.begin() as db:
+            let_in += await leases.age(db, timedelta(seconds=self._settings.batch_patience_seconds))
+        if let_in:
+            await self._hints.notify(QUEUE)
         async with self._db.read() as db:
             depths = await leases.depth(db)
             overdue = await confidential.overdue(db)
@@ -158,14 +185,16 @@ class Worker:
             metrics.OLDEST_SECONDS.labels(*labels).set(depth.oldest.total_seconds())
 
     async def _reap(self) -> None:
-        # One transaction: what ends with its worker is announced with its end.
         async with self._db.begin() as db:
             reaped = await leases.reap(db, self._settings.max_crashes)
         for job in reaped:
             log.warning("job_reaped", job_id=job.id, dead=job.dead)
             metrics.REAPED.labels("dead" if job.dead else "requeued").inc()
+            if job.dead:
+                async with self._db.begin() as db:
+                    await enrichment.abandon(db, job.id)
             await self._hints.notify(job_topic(job.id) if job.dead else QUEUE)
-        if reaped:
+        if any(job.dead for job in reaped):
             await self._hints.notify(DELIVERIES)
 
     async def _drain(self) -> None:

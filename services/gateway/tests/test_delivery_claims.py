@@ -45,7 +45,7 @@ async def test_receivers_take_turns(db: Database) -> None:
 async def test_those_in_trouble_get_one_at_a_time_and_never_the_whole_room(db: Database) -> None:
     ids = [await endpoint(db, URL) for _ in range(4)]
     async with db.begin() as connection:
-        rows = [{"lane": one, "failing_since": datetime.now(UTC)} for one in ids[:3]]
+        rows = [{"lane": one, "tenant_id": "local", "failing_since": datetime.now(UTC)} for one in ids[:3]]
         await connection.execute(insert(webhook_lanes), rows)
     for _ in range(5):
         await announced(db, *(Recipient(one, None) for one in ids))

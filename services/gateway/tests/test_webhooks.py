@@ -129,19 +129,19 @@ async def test_another_tenants_webhooks_are_none(platform: Platform, receiver: R
         await platform.http.post(f"{path}/rotate"),
         await platform.http.post(f"{path}/test"),
         await platform.http.get(log),
+        await platform.http.get(f"{path}/deliveries"),
         await platform.http.post(f"{log}/replay"),
         await platform.http.post(f"{path}/replay", json=since),
     ):
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
     assert (await platform.http.get(HOOKS)).json()["data"] == []
-    assert (await platform.http.get(f"{path}/deliveries")).json()["data"] == []
     assert (await platform.http.get(f"{HOOKS}/request/deliveries")).json()["data"] == []
     platform.app.dependency_overrides.clear()
     assert (await platform.http.get(path)).json()["enabled"] is True
 
 
 async def submitted(platform: Platform, **more: object) -> str:
-    answer = await platform.http.post("/v1/analyses", json={"url": PAGE, "preset": "rules", **more})
+    answer = await platform.http.post("/v1/analyses", json={"url": PAGE, "preset": "rules", "refresh": True, **more})
     return str(answer.json()["id"])
 
 
@@ -433,7 +433,7 @@ async def test_the_worst_findings_are_named_first(working: Platform, receiver: R
         )
 
     found = [finding(number, severity) for number, severity in enumerate(order)]
-    working.fleet.change_analysis = {"findings": found}
+    working.fleet.judgement = lambda _: {"findings": found}
     await submitted(working)
     event = (await asyncio.wait_for(receiver.arrived.get(), 30)).event
     assert event["top_findings"] == ["critical 2", "high 1", "high 4"]

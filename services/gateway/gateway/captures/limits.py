@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contracts.errors import ErrorCode, FieldError
 from contracts.fetch import FetchRequest, Tier
 from contracts.outputs import DocumentOutput
+from gateway.access.plans import Plan
 from gateway.orders import artifact_types
 from gateway.settings import GatewaySettings
 from runtime.errors import ServiceError
@@ -18,9 +19,10 @@ _NOT_A_VISITORS = frozenset(
 """Headers that say how a message travels: a wrong one makes another request out of the rest of this one."""
 
 
-def check(request: FetchRequest, settings: GatewaySettings) -> None:
+def check(request: FetchRequest, settings: GatewaySettings, plan: Plan) -> None:
     """Raise `ServiceError` (invalid_request) naming every field that may not be so."""
-    errors = [*_names(request), *_tiers(request, settings), *_headers(request), *_scripts(request, settings)]
+    errors = [*_names(request), *_tiers(request, settings), *_headers(request)]
+    errors += [*_scripts(request, allowed=settings.capture_allow_scripts or plan.scripts), *_plan(request, plan)]
     if errors:
         detail = "; ".join(f"{error.field}: {error.message}" for error in errors[:3])
         raise ServiceError(ErrorCode.INVALID_REQUEST, detail, errors=errors)
@@ -56,7 +58,15 @@ def _headers(request: FetchRequest) -> Iterator[FieldError]:
             yield FieldError(field=f"visit.headers.{name}", message=text)
 
 
-def _scripts(request: FetchRequest, settings: GatewaySettings) -> Iterator[FieldError]:
-    if request.prepare.wait_for.function and not settings.capture_allow_scripts:
+def _scripts(request: FetchRequest, *, allowed: bool) -> Iterator[FieldError]:
+    if request.prepare.wait_for.function and not allowed:
         text = "JavaScript is not taken here; wait for a selector, or set CAPTURE_ALLOW_SCRIPTS on a server of your own"
         yield FieldError(field="prepare.wait_for.function", message=text)
+
+
+def _plan(request: FetchRequest, plan: Plan) -> Iterator[FieldError]:
+    asked = {"tier": request.tier, "max_tier": request.max_tier if request.tier is Tier.AUTO else Tier.AUTO}
+    for name, tier in asked.items():
+        if tier is not Tier.AUTO and tier not in plan.tiers:
+            text = f"the plan {plan.name} has no {tier.value} tier; it has {', '.join(plan.tiers)}"
+            yield FieldError(field=name, message=text)

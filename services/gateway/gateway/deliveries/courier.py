@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import httpx2
 import structlog
@@ -13,7 +14,7 @@ from gateway.db import Database
 from gateway.deliveries import claims, records
 from gateway.deliveries.parcels import Parcel, Space
 from gateway.deliveries.sending import Attempt, Verdict, post
-from gateway.deliveries.signing import Wrapping, new_secret, signed_headers
+from gateway.deliveries.signing import new_secret, signed_headers, wrapping
 from gateway.deliveries.targets import checked
 from gateway.hints import DELIVERIES, Hints
 from gateway.outbox.events import addressed
@@ -51,12 +52,13 @@ class Courier:
         self._hints = hints
         self._settings = settings
         self._policy = AddressPolicy.from_setting(settings.egress_allow_private)
-        self._wrapping = Wrapping(settings.webhook_secret_keys)
+        self._wrapping = wrapping(settings)
         self._transport = transport
         # Whoever takes longer than the wait for an answer and a lease is dead, as far as others can see.
         self._lease = settings.webhook_timeout + settings.lease
         self._stopping = False
         self._changed = asyncio.Event()
+        self._hint: asyncio.Task[None] | None = None
         self._tasks: dict[asyncio.Task[None], Parcel] = {}
         self._troubled: set[str] = set()
         self._sweeps = 0
@@ -76,6 +78,9 @@ class Courier:
                 await self._drain()
                 sweeps.cancel()
         finally:
+            if self._hint is not None:
+                self._hint.cancel()
+                await asyncio.gather(self._hint, return_exceptions=True)
             if self._transport is not None:
                 await self._transport.aclose()
 
@@ -110,15 +115,16 @@ class Courier:
     async def _idle(self) -> None:
         """Wait for room or for work; never longer than the poll time, and no look at the database is worth less."""
         poll_s = max(_POLL_S, self._settings.poll_seconds)
-        waits: list[asyncio.Task[object]] = [asyncio.create_task(self._changed.wait())]
-        if self._space().all > 0:
-            waits.append(asyncio.create_task(self._hints.wait(DELIVERIES, timedelta(seconds=poll_s))))
+        if self._hint is None or self._hint.done():
+            # Kept over many rounds: a wait that is cancelled may cost a connection.
+            self._hint = asyncio.create_task(self._hints.wait(DELIVERIES, timedelta(seconds=poll_s)))
+        changed = asyncio.create_task(self._changed.wait())
+        waits: set[asyncio.Task[Any]] = {changed, self._hint} if self._space().all > 0 else {changed}
         try:
             await asyncio.wait(waits, timeout=poll_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
+            changed.cancel()
+            await asyncio.gather(changed, return_exceptions=True)
 
     async def _work(self, parcel: Parcel) -> None:
         with structlog.contextvars.bound_contextvars(delivery_id=parcel.id, attempt=parcel.attempt):
@@ -206,7 +212,7 @@ class Courier:
             await asyncio.sleep(min(_SWEEP_S, self._lease.total_seconds() / 3))
 
     async def _sweep(self) -> None:
-        """Take back what dead couriers hold, show how much waits and, now and then, forget what is old."""
+        """Take back what dead couriers hold, show how much waits; now and then forget what is old."""
         async with self._db.once() as db:
             reaped = await claims.reap(db)
         if reaped:
@@ -214,6 +220,9 @@ class Courier:
             await self._hints.notify(DELIVERIES)
         async with self._db.read() as db:
             metrics.WEBHOOK_PENDING.set(await claims.pending(db))
+        if self._sweeps == 0:
+            async with self._db.begin() as db:
+                await records.wrap_anew(db, self._wrapping)
         if self._sweeps % _FORGET_EVERY == 0:
             async with self._db.begin() as db:
                 await claims.forget(db, timedelta(days=self._settings.webhook_log_days))

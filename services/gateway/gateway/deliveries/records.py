@@ -13,6 +13,7 @@ from gateway.deliveries import claims
 from gateway.deliveries.parcels import REQUEST, Parcel
 from gateway.deliveries.schedule import delay, pause
 from gateway.deliveries.sending import Attempt, Verdict
+from gateway.deliveries.signing import Wrapping
 from gateway.outbox import announce
 from gateway.outbox.events import EndpointDisabledEvent, EventType, instant
 from gateway.tables import (
@@ -60,7 +61,7 @@ async def settle(
     if attempt.verdict is Verdict.DELIVERED:
         await db.execute(delete(webhook_lanes).where(webhook_lanes.c.lane == parcel.lane))
         return Settled(ours=True)
-    await _in_trouble(db, parcel.lane, pause(attempt.asked) if attempt.verdict is Verdict.THROTTLED else None)
+    await _in_trouble(db, parcel, pause(attempt.asked) if attempt.verdict is Verdict.THROTTLED else None)
     return Settled(ours=True, again_in=again_in, disabled=await _given_up(db, parcel, attempt, patience))
 
 
@@ -102,11 +103,12 @@ async def _log(db: AsyncConnection, parcel: Parcel, attempt: Attempt) -> None:
     await db.execute(insert(webhook_attempts).values(row))
 
 
-async def _in_trouble(db: AsyncConnection, lane: str, paused: timedelta | None) -> None:
+async def _in_trouble(db: AsyncConnection, parcel: Parcel, paused: timedelta | None) -> None:
     """Note since when a lane fails; leave it alone for `paused`."""
     upsert: Any = postgresql.insert if db.dialect.name == "postgresql" else sqlite.insert
     until = null() if paused is None else now_plus(paused)
-    statement = upsert(webhook_lanes).values(lane=lane, failing_since=now_plus(), paused_until=until)
+    row = {"lane": parcel.lane, "tenant_id": parcel.tenant_id, "failing_since": now_plus(), "paused_until": until}
+    statement = upsert(webhook_lanes).values(row)
     changed = {"lane": webhook_lanes.c.lane} if paused is None else {"paused_until": statement.excluded.paused_until}
     await db.execute(statement.on_conflict_do_update(index_elements=["lane"], set_=changed))
 
@@ -148,7 +150,7 @@ async def disable(db: AsyncConnection, tenant_id: str, endpoint_id: str, reason:
 async def _tell(db: AsyncConnection, tenant_id: str, endpoint_id: str, row: Any, reason: str) -> None:  # noqa: ANN401  # a row
     lane = webhook_lanes.c.lane == endpoint_id
     since = (await db.execute(select(webhook_lanes.c.failing_since).where(lane))).scalar_one_or_none()
-    to = await announce.recipients(db, tenant_id, EventType.ENDPOINT_DISABLED)
+    to = announce.wanting(await announce.listening(db, tenant_id), EventType.ENDPOINT_DISABLED)
     if not to:
         return
     event = EndpointDisabledEvent(
@@ -167,6 +169,18 @@ async def keep_secret(db: AsyncConnection, tenant_id: str, owner: str, wrapped: 
     """Store a new secret of an endpoint, or of a tenant's request URLs (`request`)."""
     row = {"id": new_id("whs"), "tenant_id": tenant_id, "owner": owner, "wrapped": wrapped, "created_at": now_plus()}
     await db.execute(insert(webhook_secrets).values(row))
+
+
+async def wrap_anew(db: AsyncConnection, wrapping: Wrapping) -> int:
+    """Wrap by the present key what was stored under an earlier one, or under none; return how many there were."""
+    s = webhook_secrets
+    count = 0
+    for row in (await db.execute(select(s.c.id, s.c.wrapped))).all():
+        renewed = wrapping.renewed(row.wrapped)
+        if renewed is not None:
+            count += 1
+            await db.execute(update(s).where(s.c.id == row.id, s.c.wrapped == row.wrapped).values(wrapped=renewed))
+    return count
 
 
 async def first_secret(db: AsyncConnection, tenant_id: str, wrapped: str) -> list[str]:

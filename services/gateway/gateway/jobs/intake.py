@@ -1,13 +1,16 @@
 """Putting a job in the queue, in an order that is fair between tenants."""
 
-from sqlalchemy import ColumnElement, ScalarSelect, case, func, insert, null, select
+import functools
+
+from sqlalchemy import ColumnElement, Float, ScalarSelect, bindparam, case, func, insert, null, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningInsert
 
-from gateway.jobs import confidential
-from gateway.jobs.states import NewJob, Priority, Stage, State
-from gateway.outbox import announce
-from gateway.tables import IS_QUEUED, IS_RUNNING, jobs, lanes
+from gateway import walls
+from gateway.jobs import accounts, admission, confidential
+from gateway.jobs.states import NewJob, Picture, Priority, Stage
+from gateway.tables import IS_QUEUED, IS_RUNNING, jobs, lanes, renders
 from gateway.times import now_plus
 from runtime.ids import new_id
 
@@ -15,9 +18,11 @@ _COST = 1.0
 
 
 async def enqueue(db: AsyncConnection, job: NewJob) -> str:
-    """Write the row that is the job, and return its id."""
-    order_key = await _next_key(db, job)
-    job_id = new_id(job.kind.id_prefix)
+    """Write the row that is the job, and return its id. Raises QUOTA_EXCEEDED when the tenant's day is used up."""
+    allowed = await admission.terms(db, job.tenant_id)
+    day = await accounts.hold(db, job.tenant_id, job.kind, (allowed.daily or {}).get(job.kind))
+    order_key = await _next_key(db, job, allowed.share)
+    job_id = job.picture.job_id if job.picture else new_id(job.kind.id_prefix)
     row = {
         "id": job_id,
         "tenant_id": job.tenant_id,
@@ -28,34 +33,62 @@ async def enqueue(db: AsyncConnection, job: NewJob) -> str:
         "trace": job.trace,
         "priority": int(job.priority),
         "order_key": order_key,
-        "state": State.QUEUED,
-        "stage": Stage.RENDER,
+        "state": await admission.first_state(db, job.tenant_id, allowed),
+        "stage": Stage.ANALYZE if job.picture else Stage.RENDER,
+        "cache_key": job.cache_key,
         "run_at": now_plus(),
         "created_at": now_plus(),
+        "quota_day": day,
     }
     await db.execute(insert(jobs).values(row))
     if job.secrets:
         await confidential.keep(db, job.tenant_id, job_id, job.secrets)
-    if job.webhook_url:
-        await announce.expect(db, job.tenant_id, job_id, job.webhook_url)
+    if job.picture:
+        await _keep(db, job.tenant_id, job.picture)
     return job_id
 
 
-async def _next_key(db: AsyncConnection, job: NewJob) -> float:
-    """Start-time fair queueing: key = max(head of the queue, the tenant's last key + cost).
+async def _keep(db: AsyncConnection, tenant_id: str, picture: Picture) -> None:
+    """Put a picture where the analysis looks for a render: nothing has to be rendered."""
+    row = {
+        "job_id": picture.job_id,
+        "tenant_id": tenant_id,
+        "document": picture.render.model_dump(mode="json"),
+        "blob_keys": picture.keys,
+        "saved_at": now_plus(),
+    }
+    await db.execute(insert(renders).values(row))
+
+
+async def _next_key(db: AsyncConnection, job: NewJob, share: float) -> float:
+    """Start-time fair queueing: key = max(head of the queue, the tenant's last key + cost / share).
 
     So a tenant's thousandth waiting job stands behind every other tenant's first, and its thousandth capture behind
     its own first analysis. The upsert holds the lane until the commit, which keeps one tenant's keys apart.
     """
-    fresh = _head(job.priority)
-    row = {"tenant_id": job.tenant_id, "kind": job.kind, "priority": int(job.priority), "last_key": fresh}
-    upsert = (postgresql.insert if db.dialect.name == "postgresql" else sqlite.insert)(lanes).values(row)
-    behind_own = lanes.c.last_key + _COST
+    # The head is that of the whole queue.
+    await walls.widen(db)
+    values = {"tenant": job.tenant_id, "job_kind": job.kind, "cost": _COST / share}
+    key = float((await db.execute(_lane_upsert(db.dialect.name, job.priority), values)).scalar_one())
+    await walls.narrow_again(db)
+    return key
+
+
+@functools.cache
+def _lane_upsert(dialect: str, priority: Priority) -> ReturningInsert[float]:
+    """Build the statement once: to build it costs as much as to run it, and every submission runs it."""
+    row = {
+        "tenant_id": bindparam("tenant"),
+        "kind": bindparam("job_kind"),
+        "priority": int(priority),
+        "last_key": _head(priority),
+    }
+    upsert = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(lanes).values(row)
+    behind_own = lanes.c.last_key + bindparam("cost", type_=Float)
     later = case((upsert.excluded.last_key > behind_own, upsert.excluded.last_key), else_=behind_own)
-    statement = upsert.on_conflict_do_update(
+    return upsert.on_conflict_do_update(
         index_elements=[lanes.c.tenant_id, lanes.c.kind, lanes.c.priority], set_={"last_key": later}
     ).returning(lanes.c.last_key)
-    return float((await db.execute(statement)).scalar_one())
 
 
 def _head(priority: Priority) -> ColumnElement[float]:

@@ -23,8 +23,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.analyze import Preset
 from contracts.errors import ErrorCode
-from gateway.jobs import announcing, spending
-from gateway.jobs.states import Claimed, Kind, Stage, State
+from gateway.jobs import accounts, admission, announcing, spending
+from gateway.jobs.states import Claimed, Kind, Priority, Stage, State
 from gateway.tables import IS_QUEUED, IS_RUNNING, jobs
 from gateway.times import now_plus
 from runtime.errors import ServiceError
@@ -146,11 +146,36 @@ async def reap(db: AsyncConnection, max_crashes: int) -> Sequence[Reaped]:
         "finished_at": case((poisonous, now_plus()), else_=null()),
     }
     statement = update(jobs).where(jobs.c.id.in_(select(silent.c.id))).values(values)
-    rows = (await db.execute(statement.returning(jobs.c.id, jobs.c.tenant_id, jobs.c.state))).all()
-    for row in rows:
-        if row.state == State.FAILED:
-            await announcing.ended(db, row.tenant_id, row.id)
+    columns = (jobs.c.id, jobs.c.state, jobs.c.tenant_id, jobs.c.kind, jobs.c.quota_day)
+    rows = (await db.execute(statement.returning(*columns))).all()
+    # In one order everywhere, so that two sweeps do not wait for each other.
+    dead = sorted((row.tenant_id, row.kind, row.quota_day or "", row.id) for row in rows if row.state == State.FAILED)
+    for tenant_id, _, _, job_id in dead:
+        await admission.promote(db, tenant_id)
+        await accounts.give_back(db, tenant_id, job_id, State.FAILED)
+        await announcing.ended(db, tenant_id, job_id)
     return [Reaped(row.id, row.state == State.FAILED) for row in rows]
+
+
+async def age(db: AsyncConnection, patience: timedelta) -> bool:
+    """Let the first batch job that is due for longer than `patience` before interactive work. False: there is none.
+
+    One at a time, so that interactive work keeps most of the fleet however much batch work has become old.
+    """
+    batch, interactive = int(Priority.BATCH), int(Priority.INTERACTIVE)
+    old = (
+        select(jobs.c.id)
+        .where(IS_QUEUED, jobs.c.priority == batch, jobs.c.run_at <= now_plus(-patience))
+        .order_by(jobs.c.order_key, jobs.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .cte("old")
+    )
+    first = select(func.min(jobs.c.order_key)).where(IS_QUEUED, jobs.c.priority == interactive).scalar_subquery()
+    values = {"priority": interactive, "order_key": func.coalesce(first, jobs.c.order_key)}
+    statement = update(jobs).where(jobs.c.id.in_(select(old.c.id))).values(values)
+    # Returned and counted: SQLite's driver counts no rows of a statement that begins with WITH.
+    return (await db.execute(statement.returning(jobs.c.id))).first() is not None
 
 
 @dataclass(frozen=True)

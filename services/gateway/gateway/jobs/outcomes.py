@@ -6,10 +6,12 @@ from sqlalchemy import delete, insert, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import ErrorCode
+from contracts.fetch import FetchResult
 from contracts.render import RenderResult
 from contracts.result import Analysis
 from contracts.wire import Wire
-from gateway.jobs import announcing, confidential, records, spending
+from gateway.jobs import accounts, admission, announcing, confidential, records, spending
+from gateway.jobs.lasting import may_be_given_again
 from gateway.jobs.leases import mine
 from gateway.jobs.states import Claimed, Kind, Stage, State
 from gateway.tables import jobs, renders, results
@@ -60,7 +62,10 @@ async def finish(db: AsyncConnection, job: Claimed, result: Wire, keys: dict[str
 
     `keys`: the blob keys of artifacts that belong to the result itself.
     """
-    done = update(jobs).where(mine(job)).values(state=State.SUCCEEDED, error_code=null(), **_DONE)
+    values = {"state": State.SUCCEEDED, "error_code": null(), **_DONE}
+    if not may_be_given_again(result):
+        values["cache_key"] = null()
+    done = update(jobs).where(mine(job)).values(values)
     if not (await db.execute(done)).rowcount:
         return await _ended_by_us(db, job, State.SUCCEEDED)
     row = {
@@ -73,7 +78,11 @@ async def finish(db: AsyncConnection, job: Claimed, result: Wire, keys: dict[str
     await db.execute(insert(results).values(row))
     await confidential.drop(db, job.tenant_id, job.id)
     run = result.engine.ai if isinstance(result, Analysis) else None
-    await spending.settle(db, job.id, job.tenant_id, Decimal(run.cost_usd) if run else Decimal(0))
+    cost = Decimal(run.cost_usd) if run else Decimal(0)
+    await spending.settle(db, job.id, job.tenant_id, cost)
+    # As at acceptance, the tenant's row is locked before its day: the other way round two could wait for each other.
+    await admission.promote(db, job.tenant_id)
+    await accounts.book(db, job, result.cost_usd if isinstance(result, FetchResult) else cost)
     await announcing.ended(db, job.tenant_id, job.id, result)
     return True
 
@@ -84,6 +93,8 @@ async def fail(db: AsyncConnection, job: Claimed, error: ServiceError) -> bool:
     if (await db.execute(update(jobs).where(mine(job)).values(values))).rowcount:
         await confidential.drop(db, job.tenant_id, job.id)
         await spending.release(db, job.id)
+        await admission.promote(db, job.tenant_id)
+        await accounts.give_back(db, job.tenant_id, job.id, State.FAILED)
         await announcing.ended(db, job.tenant_id, job.id)
         return True
     return await _ended_by_us(db, job, State.FAILED)
@@ -105,6 +116,8 @@ async def cancel(db: AsyncConnection, kind: Kind, tenant_id: str, job_id: str) -
         return False
     await confidential.drop(db, tenant_id, job_id)
     await spending.release(db, job_id)
+    await admission.promote(db, tenant_id)
+    await accounts.give_back(db, tenant_id, job_id, State.CANCELLED)
     await announcing.ended(db, tenant_id, job_id)
     return True
 
@@ -119,7 +132,7 @@ async def requeue(db: AsyncConnection, tenant_id: str, job_id: str) -> bool:
         return False
     statement = update(jobs).where(jobs.c.id == job_id, jobs.c.tenant_id == tenant_id, jobs.c.state == State.FAILED)
     values = {
-        "state": State.QUEUED,
+        "state": await admission.first_state(db, tenant_id, await admission.terms(db, tenant_id)),
         "attempt": 0,
         "crash_count": 0,
         "run_at": now_plus(),
@@ -127,4 +140,7 @@ async def requeue(db: AsyncConnection, tenant_id: str, job_id: str) -> bool:
         "error_code": null(),
         "error_detail": null(),
     }
-    return bool((await db.execute(statement.values(values))).rowcount)
+    if not (await db.execute(statement.values(values))).rowcount:
+        return False
+    await accounts.hold_again(db, tenant_id, job_id)
+    return True

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, delete, exists, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.tables import IS_RUNNING, ai_reservations, ai_spend, jobs
+from gateway.tables import IS_RUNNING, ai_reservations, ai_spend, jobs, tenants
 
 _MICRO = Decimal(1_000_000)
 
@@ -31,6 +31,13 @@ class Purse:
     def row(self) -> ColumnElement[bool]:
         """The condition that finds it."""
         return (ai_spend.c.tenant_id == self.tenant_id) & (ai_spend.c.day == self.day)
+
+
+async def limit_of(db: AsyncConnection, tenant_id: str, otherwise: Decimal | None) -> Decimal | None:
+    """Return what a tenant's day may cost by its plan; `otherwise` for one whose plan does not say. None: no limit."""
+    statement = select(tenants.c.ai_budget_microusd).where(tenants.c.id == tenant_id)
+    amount = (await db.execute(statement)).scalar_one_or_none()
+    return otherwise if amount is None else Decimal(amount) / _MICRO
 
 
 async def reserve(db: AsyncConnection, job_id: str, purse: Purse, wanted: Decimal, limit: Decimal) -> Decimal:

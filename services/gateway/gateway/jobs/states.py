@@ -7,14 +7,16 @@ from typing import TypeAlias
 
 from contracts.analyze import Preset
 from contracts.fetch import Tier
+from contracts.render import RenderResult
 
 Document: TypeAlias = dict[str, object]
 """JSON as a column holds it."""
 
 
 class State(StrEnum):
-    """Where a job is. The last three are final."""
+    """Where a job is. The last three are final; `waiting`: its tenant has as many in the queue as its plan allows."""
 
+    WAITING = "waiting"
     QUEUED = "queued"
     RENDERING = "rendering"
     ANALYZING = "analyzing"
@@ -33,6 +35,7 @@ class Stage(StrEnum):
 
     RENDER = "render"
     ANALYZE = "analyze"
+    ENRICH = "enrich"
 
 
 class Kind(StrEnum):
@@ -40,11 +43,12 @@ class Kind(StrEnum):
 
     ANALYSIS = "analysis"
     CAPTURE = "capture"
+    ENRICHMENT = "enrichment"
 
     @property
     def id_prefix(self) -> str:
         """How the ids of this kind begin."""
-        return {Kind.ANALYSIS: "an", Kind.CAPTURE: "cap"}[self]
+        return {Kind.ANALYSIS: "an", Kind.CAPTURE: "cap", Kind.ENRICHMENT: "enr"}[self]
 
 
 class Priority(IntEnum):
@@ -55,11 +59,21 @@ class Priority(IntEnum):
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A customer's picture in the place of a render: stored already, under a key that holds `job_id`."""
+
+    job_id: str
+    render: RenderResult
+    keys: dict[str, str]
+
+
+@dataclass(frozen=True)
 class NewJob:
     """What is asked. `trace` is the W3C traceparent of the request that asked.
 
-    Analyses have a `preset`; captures have `options` and, in `secrets`, what must not outlive the job. `webhook_url`
-    is told of the end besides the tenant's endpoints.
+    Analyses have a `preset`, and so have their enrichments, whose `options` name the analysis. Captures have `options`
+    and, in `secrets`, what must not outlive the job. `cache_key`: what makes two requests the same; none where the
+    result is for nobody else.
     """
 
     tenant_id: str
@@ -70,7 +84,8 @@ class NewJob:
     trace: str = ""
     options: Document | None = None
     secrets: Document | None = field(default=None, repr=False)
-    webhook_url: str | None = field(default=None, repr=False)
+    cache_key: str | None = None
+    picture: "Picture | None" = None
 
 
 @dataclass(frozen=True)

@@ -31,10 +31,16 @@ async def expect(db: AsyncConnection, tenant_id: str, job_id: str, url: str) -> 
     await db.execute(insert(job_webhooks).values(row))
 
 
-async def recipients(
-    db: AsyncConnection, tenant_id: str, event_type: EventType, job_id: str | None = None
-) -> list[Recipient]:
-    """Return who wants this event: the tenant's enabled endpoints and, of a job, its own URLs."""
+@dataclass(frozen=True)
+class Listener:
+    """A recipient with what it wants to be told; None: everything."""
+
+    to: Recipient
+    events: list[str] | None
+
+
+async def listening(db: AsyncConnection, tenant_id: str, job_id: str | None = None) -> list[Listener]:
+    """Return who listens: the tenant's enabled endpoints and, of a job, its own URLs."""
     endpoints = select(webhook_endpoints.c.id, webhook_endpoints.c.events, literal(None, String).label("url")).where(
         webhook_endpoints.c.tenant_id == tenant_id, webhook_endpoints.c.enabled == _ON
     )
@@ -42,13 +48,20 @@ async def recipients(
         job_webhooks.c.tenant_id == tenant_id, job_webhooks.c.job_id == job_id
     )
     rows = await db.execute(union_all(endpoints, own) if job_id else endpoints)
-    return [Recipient(row.id, row.url) for row in rows if row.events is None or event_type in row.events]
+    return [Listener(Recipient(row.id, row.url), row.events) for row in rows]
+
+
+def wanting(listeners: Sequence[Listener], event_type: EventType) -> list[Recipient]:
+    """Return those who want this event, each once: any number of requests may have named the same URL."""
+    return list(dict.fromkeys(one.to for one in listeners if one.events is None or event_type in one.events))
 
 
 async def announce(
     db: AsyncConnection, tenant_id: str, event: Event, to: Sequence[Recipient], *, once_key: str | None = None
 ) -> list[str]:
-    """Write an event and a delivery for each recipient; return their ids: none where `once_key` was told before."""
+    """Write an event and a delivery for each recipient; return their ids: none if `once_key` was told, or nobody wants it."""
+    if not to:
+        return []
     upsert: Any = postgresql.insert if db.dialect.name == "postgresql" else sqlite.insert
     row = {
         "id": event.event_id,
@@ -61,7 +74,7 @@ async def announce(
     statement = upsert(webhook_events).values(row).on_conflict_do_nothing(index_elements=["once_key"])
     if not (await db.execute(statement)).rowcount:
         return []
-    rows = [_delivery(tenant_id, event.event_id, recipient) for recipient in to]
+    rows = [_delivery(tenant_id, event.event_id, recipient) for recipient in dict.fromkeys(to)]
     statement = insert(webhook_deliveries).values(run_at=now_plus(), created_at=now_plus())
     await db.execute(statement, rows)
     return [str(row["id"]) for row in rows]

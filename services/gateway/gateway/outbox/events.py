@@ -25,6 +25,8 @@ class EventType(StrEnum):
     ANALYSIS_FAILED = "analysis.failed"
     ANALYSIS_CANCELLED = "analysis.cancelled"
     ANALYSIS_ENRICHED = "analysis.enriched"
+    BATCH_COMPLETED = "batch.completed"
+    BATCH_CANCELLED = "batch.cancelled"
     CAPTURE_SUCCEEDED = "capture.succeeded"
     CAPTURE_FAILED = "capture.failed"
     CAPTURE_CANCELLED = "capture.cancelled"
@@ -61,6 +63,7 @@ class JobEvent(Event):
     error_code: str | None = Field(None, description="one of the documented codes, where it failed or was cancelled")
     error: Text | None = None
     api_url: str = Field(description="where the whole of it is read, with your key")
+    cached: bool = Field(False, description="true: it ended before your request, which was answered with it")
 
 
 class AnalysisEvent(JobEvent):
@@ -79,6 +82,7 @@ class AnalysisEvent(JobEvent):
     top_findings: list[Headline] = Field(default_factory=list, max_length=3, description="titles, worst first")
     engine: str | None = Field(None, description="rules, or rules+ai")
     degraded: bool | None = None
+    ai_pending: bool | None = Field(None, description="true: the model was away, and `analysis.enriched` may follow")
     report_url: str | None = Field(None, description="the report as a page")
 
 
@@ -94,6 +98,24 @@ class CaptureEvent(JobEvent):
     artifacts: list[Headline] = Field(
         default_factory=list, max_length=_NAMES, description="names; the bytes are under `api_url`/artifacts/…"
     )
+
+
+class BatchEvent(Event):
+    """The end of a batch."""
+
+    id: str
+    status: str
+    kind: str = Field(description="analysis or capture")
+    total: int
+    succeeded: int
+    failed: int
+    cancelled: int
+    rejected: int = Field(description="set aside at acceptance; not in `total`")
+    cost_usd: str
+    created_at: str
+    finished_at: str
+    api_url: str
+    results_url: str = Field(description="all results: pages of JSON, or NDJSON where `Accept` asks for it")
 
 
 class EndpointDisabledEvent(Event):

@@ -4,7 +4,15 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header
 
-from gateway.outbox.events import AnalysisEvent, CaptureEvent, EndpointDisabledEvent, Event, EventType, TestEvent
+from gateway.outbox.events import (
+    AnalysisEvent,
+    BatchEvent,
+    CaptureEvent,
+    EndpointDisabledEvent,
+    Event,
+    EventType,
+    TestEvent,
+)
 
 webhooks = APIRouter(tags=["webhooks"])
 
@@ -19,6 +27,7 @@ _JOB = {
     "finished_at": _MOMENT,
     "error_code": None,
     "error": None,
+    "cached": False,
 }
 ANALYSIS = {
     **_JOB,
@@ -39,6 +48,7 @@ ANALYSIS = {
     "top_findings": ["The first screen has no call to action"],
     "engine": "rules+ai",
     "degraded": False,
+    "ai_pending": False,
     "report_url": f"https://cro.example.com/v1/analyses/an_{_ID}/report",
 }
 CAPTURE = {
@@ -54,6 +64,24 @@ CAPTURE = {
     "cost_usd": "0",
     "partial": False,
     "artifacts": ["screenshot"],
+}
+BATCH = {
+    "type": "batch.completed",
+    "event_id": f"evt_{_ID}",
+    "timestamp": _MOMENT,
+    "id": f"bat_{_ID}",
+    "status": "completed",
+    "kind": "capture",
+    "total": 998,
+    "succeeded": 990,
+    "failed": 8,
+    "cancelled": 0,
+    "rejected": 2,
+    "cost_usd": "0.15",
+    "created_at": "2026-11-21T11:55:00.000Z",
+    "finished_at": _MOMENT,
+    "api_url": f"https://cro.example.com/v1/batches/bat_{_ID}",
+    "results_url": f"https://cro.example.com/v1/batches/bat_{_ID}/results",
 }
 DISABLED = {
     "type": "endpoint.disabled",
@@ -75,6 +103,7 @@ TEST = {
 _SHAPES: dict[EventType, tuple[type[Event], dict[str, Any]]] = {  # JSON
     **{one: (AnalysisEvent, {**ANALYSIS, "type": one.value}) for one in EventType if one.startswith("analysis.")},
     **{one: (CaptureEvent, {**CAPTURE, "type": one.value}) for one in EventType if one.startswith("capture.")},
+    **{one: (BatchEvent, {**BATCH, "type": one.value}) for one in EventType if one.startswith("batch.")},
     EventType.ENDPOINT_DISABLED: (EndpointDisabledEvent, DISABLED),
     EventType.TEST: (TestEvent, TEST),
 }

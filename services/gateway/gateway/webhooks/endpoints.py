@@ -6,7 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Path, Query, Response
 
 from contracts.errors import ErrorCode
-from gateway.cursors import opened_as, sealed
+from gateway.cursors import opened, sealed
+from gateway.deliveries.parcels import REQUEST
 from gateway.refusals import refusals
 from gateway.webhooks import service, store
 from gateway.webhooks.schemas import (
@@ -59,13 +60,16 @@ async def create(response: Response, parts: TheParts, caller: TheCaller, body: W
 
 
 @router.get("", summary="List webhooks, newest first", responses=refusals(ErrorCode.INVALID_REQUEST))
-async def index(db: Reading, caller: TheCaller, limit: Limit = 20, cursor: Cursor = None) -> WebhookPage:
+async def index(
+    db: Reading, parts: TheParts, caller: TheCaller, limit: Limit = 20, cursor: Cursor = None
+) -> WebhookPage:
     """List endpoints, without their secrets."""
-    before = None if cursor is None else opened_as(cursor, store.ENDPOINT_PREFIX)
+    before = None if cursor is None else opened(parts, caller, WEBHOOKS, cursor)
     found = await store.page(db, caller.tenant_id, limit + 1, before)
     shown = found[:limit]
     more = len(found) > limit
-    return WebhookPage(data=[read(one) for one in shown], next_cursor=sealed(shown[-1].id) if more else None)
+    cursor = sealed(parts, caller, WEBHOOKS, shown[-1].id) if more else None
+    return WebhookPage(data=[read(one) for one in shown], next_cursor=cursor)
 
 
 @router.get("/{webhook_id}", summary="Read a webhook", responses=_NOT_FOUND)
@@ -115,22 +119,29 @@ async def test(response: Response, parts: TheParts, caller: TheCaller, webhook_i
 
 
 @router.get(
-    "/{webhook_id}/deliveries", summary="The delivery log, newest first", responses=refusals(ErrorCode.INVALID_REQUEST)
+    "/{webhook_id}/deliveries",
+    summary="The delivery log, newest first",
+    responses=refusals(ErrorCode.INVALID_REQUEST, ErrorCode.NOT_FOUND),
 )
 async def deliveries(
-    db: Reading,
+    parts: TheParts,
     caller: TheCaller,
     webhook_id: WebhookId,
     limit: Limit = 20,
     cursor: Cursor = None,
     state: Annotated[DeliveryState | None, Query(description="only these")] = None,
 ) -> DeliveryPage:
-    """List what was sent to a webhook and what came of it; an unknown id has an empty log."""
-    before = None if cursor is None else opened_as(cursor, store.DELIVERY_PREFIX)
-    found = await store.deliveries(db, caller.tenant_id, webhook_id, limit + 1, before=before, state=state)
+    """List what was sent to a webhook and what came of it."""
+    log = f"{WEBHOOKS}/{webhook_id}"
+    before = None if cursor is None else opened(parts, caller, log, cursor)
+    async with parts.db.read() as db:
+        if webhook_id != REQUEST and await store.get(db, caller.tenant_id, webhook_id) is None:
+            raise service.missing()
+        found = await store.deliveries(db, caller.tenant_id, webhook_id, limit + 1, before=before, state=state)
     shown = found[:limit]
     more = len(found) > limit
-    return DeliveryPage(data=[read_delivery(one) for one in shown], next_cursor=sealed(shown[-1].id) if more else None)
+    cursor = sealed(parts, caller, log, shown[-1].id) if more else None
+    return DeliveryPage(data=[read_delivery(one) for one in shown], next_cursor=cursor)
 
 
 @router.get("/{webhook_id}/deliveries/{delivery_id}", summary="One delivery with its attempts", responses=_NOT_FOUND)

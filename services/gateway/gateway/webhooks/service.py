@@ -8,7 +8,7 @@ import structlog
 from contracts.errors import ErrorCode, FieldError
 from gateway.deliveries import records
 from gateway.deliveries.parcels import REQUEST
-from gateway.deliveries.signing import Wrapping, new_secret
+from gateway.deliveries.signing import new_secret, wrapping
 from gateway.deliveries.targets import checked
 from gateway.hints import DELIVERIES
 from gateway.outbox import announce
@@ -53,15 +53,11 @@ async def create(parts: Parts, caller: Caller, body: WebhookCreate) -> tuple[End
         if await store.count(db, caller.tenant_id) >= MAX_ENDPOINTS:
             raise ServiceError(ErrorCode.CONFLICT, f"There are {MAX_ENDPOINTS} webhooks already: delete one first.")
         endpoint_id = await store.add(db, caller.tenant_id, values)
-        await records.keep_secret(db, caller.tenant_id, endpoint_id, _wrapping(parts).wrap(secret))
+        await records.keep_secret(db, caller.tenant_id, endpoint_id, wrapping(parts.settings).wrap(secret))
         endpoint = await store.get(db, caller.tenant_id, endpoint_id)
     assert endpoint is not None
     log.info("webhook_created", endpoint_id=endpoint_id)
     return endpoint, secret
-
-
-def _wrapping(parts: Parts) -> Wrapping:
-    return Wrapping(parts.settings.webhook_secret_keys)
 
 
 async def change(parts: Parts, caller: Caller, endpoint_id: str, body: WebhookChange) -> Endpoint:
@@ -104,7 +100,7 @@ async def rotate(parts: Parts, caller: Caller, webhook_id: str, overlap: timedel
         if webhook_id != REQUEST and await store.get(db, caller.tenant_id, webhook_id) is None:
             raise missing()
         until = await store.expire_secrets(db, caller.tenant_id, webhook_id, overlap)
-        await records.keep_secret(db, caller.tenant_id, webhook_id, _wrapping(parts).wrap(secret))
+        await records.keep_secret(db, caller.tenant_id, webhook_id, wrapping(parts.settings).wrap(secret))
     log.info("webhook_secret_rotated", endpoint_id=webhook_id)
     return secret, until
 

@@ -6,13 +6,22 @@ from sqlalchemy.dialects import postgresql
 
 from gateway.times import Instant
 
-revision = "webhooks_0001"
-down_revision = "0003"
+revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
 PENDING = sa.text("state = 'pending'")
 SENDING = sa.text("state = 'sending'")
+TABLES = (
+    "job_webhooks",
+    "webhook_endpoints",
+    "webhook_secrets",
+    "webhook_events",
+    "webhook_deliveries",
+    "webhook_attempts",
+    "webhook_lanes",
+)
 
 
 def document() -> sa.JSON:
@@ -72,10 +81,23 @@ def upgrade() -> None:
     op.create_table(
         "webhook_lanes",
         sa.Column("lane", sa.String(320), nullable=False),
+        sa.Column("tenant_id", sa.String(64), nullable=False),
         sa.Column("failing_since", Instant, nullable=False),
         sa.Column("paused_until", Instant),
         sa.PrimaryKeyConstraint("lane", name="pk_webhook_lanes"),
     )
+    op.create_index("ix_events_job_id", "events", ["job_id", "type"])
+    if op.get_bind().dialect.name == "postgresql":
+        _walls()
+
+
+def _walls() -> None:
+    for table in TABLES:
+        op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+        op.execute(
+            f"CREATE POLICY tenant_wall ON {table} USING "
+            "(current_setting('app.tenant', true) = '*' OR tenant_id = current_setting('app.tenant', true))"
+        )
 
 
 def _deliveries() -> None:
@@ -138,13 +160,6 @@ def _deliveries() -> None:
 
 
 def downgrade() -> None:
-    for table in (
-        "webhook_lanes",
-        "webhook_attempts",
-        "webhook_deliveries",
-        "webhook_events",
-        "webhook_secrets",
-        "webhook_endpoints",
-        "job_webhooks",
-    ):
+    op.drop_index("ix_events_job_id", "events")
+    for table in reversed(TABLES):
         op.drop_table(table)

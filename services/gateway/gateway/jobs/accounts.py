@@ -1,0 +1,75 @@
+"""A tenant's day: jobs held against its quota when accepted, given back when they fail, booked once they are done."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import insert, null, select, true, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.errors import ErrorCode
+from gateway.jobs.states import Claimed, Kind, State
+from gateway.tables import jobs, usage, usage_days
+from gateway.times import now_plus
+from runtime.errors import ServiceError
+
+_MICRO = Decimal(1_000_000)
+
+
+async def hold(db: AsyncConnection, tenant_id: str, kind: Kind, limit: int | None) -> str:
+    """Count a job against today's quota, and return the day. Raises QUOTA_EXCEEDED at `limit` (None: no limit).
+
+    The row is locked until the commit, so any number of requests together get no more than there is.
+    """
+    now = datetime.now(UTC)
+    day = now.date().isoformat()
+    row = {"tenant_id": tenant_id, "day": day, "kind": kind, "held": 1}
+    upsert = (postgresql.insert if db.dialect.name == "postgresql" else sqlite.insert)(usage_days).values(row)
+    statement = upsert.on_conflict_do_update(
+        index_elements=[usage_days.c.tenant_id, usage_days.c.day, usage_days.c.kind],
+        set_={"held": usage_days.c.held + 1},
+        where=true() if limit is None else usage_days.c.held < limit,
+    ).returning(usage_days.c.held)
+    if limit == 0 or (await db.execute(statement)).first() is None:
+        raise _used_up(kind, limit or 0, now)
+    return day
+
+
+def _used_up(kind: Kind, limit: int, now: datetime) -> ServiceError:
+    midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    detail = f"Today's quota is used up: {limit} jobs of the kind {kind.value}. It is renewed at midnight UTC."
+    return ServiceError(ErrorCode.QUOTA_EXCEEDED, detail, retry_after_s=(midnight - now).total_seconds())
+
+
+async def give_back(db: AsyncConnection, tenant_id: str, job_id: str, outcome: State) -> None:
+    """Take a job that failed or was cancelled off the quota of its day, and count it there."""
+    counted: Any = usage_days.c.failed if outcome is State.FAILED else usage_days.c.cancelled
+    values = {"held": usage_days.c.held - 1, counted.name: counted + 1}
+    await db.execute(update(usage_days).where(_day_of(tenant_id, job_id)).values(values))
+
+
+async def hold_again(db: AsyncConnection, tenant_id: str, job_id: str) -> None:
+    """Count a revived job against the quota of its day once more, whatever its limit."""
+    values = {"held": usage_days.c.held + 1, "failed": usage_days.c.failed - 1}
+    await db.execute(update(usage_days).where(_day_of(tenant_id, job_id)).values(values))
+
+
+async def book(db: AsyncConnection, job: Claimed, cost_usd: Decimal) -> None:
+    """Write down that a job was done and what it cost with providers: once, in the commit that ends it."""
+    cost = int((cost_usd * _MICRO).to_integral_value())
+    day = select(jobs.c.quota_day).where(jobs.c.id == job.id)
+    # Jobs of a release that did not note the day were accepted on the day of its end, give or take one.
+    today = datetime.now(UTC).date().isoformat()
+    noted = (await db.execute(day)).scalar_one_or_none() or today
+    row = {"job_id": job.id, "tenant_id": job.tenant_id, "day": noted, "kind": job.kind, "cost_microusd": cost}
+    await db.execute(insert(usage).values(**row, at=now_plus()))
+    values = {"succeeded": usage_days.c.succeeded + 1, "cost_microusd": usage_days.c.cost_microusd + cost}
+    await db.execute(update(usage_days).where(_day_of(job.tenant_id, job.id)).values(values))
+
+
+def _day_of(tenant_id: str, job_id: str) -> Any:  # noqa: ANN401  # a condition
+    mine = (jobs.c.id == job_id) & (jobs.c.tenant_id == tenant_id)
+    day = select(jobs.c.quota_day).where(mine, jobs.c.quota_day.is_not(null())).scalar_subquery()
+    kind = select(jobs.c.kind).where(mine).scalar_subquery()
+    return (usage_days.c.tenant_id == tenant_id) & (usage_days.c.day == day) & (usage_days.c.kind == kind)

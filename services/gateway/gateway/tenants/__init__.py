@@ -1,0 +1,1 @@
+"""Tenants: customers, their plans, and the commands that make them."""

@@ -1,0 +1,34 @@
+"""The route of usage."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from contracts.errors import ErrorCode, FieldError
+from gateway.refusals import refusals
+from gateway.usage import store
+from gateway.usage.schemas import UsageRead, read
+from gateway.wiring import Reading, TheCaller, needs
+from runtime.errors import ServiceError
+
+router = APIRouter(prefix="/v1/usage", tags=["usage"], dependencies=[needs("usage")])
+
+_LONGEST_DAYS = 366
+_USUAL = timedelta(days=29)
+
+
+@router.get("", summary="Usage and cost by day and kind", responses=refusals(ErrorCode.INVALID_REQUEST))
+async def index(
+    db: Reading,
+    caller: TheCaller,
+    first: Annotated[date | None, Query(alias="from", description="first day (UTC); 30 days in all without it")] = None,
+    last: Annotated[date | None, Query(alias="to", description="last day (UTC); today without it")] = None,
+) -> UsageRead:
+    """Count jobs and their cost in each day, at most 366 days at a time. Only what succeeded costs."""
+    until = last or datetime.now(UTC).date()
+    since = first or until - _USUAL
+    if not timedelta(0) <= until - since < timedelta(days=_LONGEST_DAYS):
+        text = f"from must not be after to, nor more than {_LONGEST_DAYS} days before it"
+        raise ServiceError(ErrorCode.INVALID_REQUEST, text, errors=[FieldError(field="from", message=text)])
+    return read(await store.days(db, caller.tenant_id, since, until))
