@@ -59,7 +59,7 @@ def wanting(listeners: Sequence[Listener], event_type: EventType) -> list[Recipi
 async def announce(
     db: AsyncConnection, tenant_id: str, event: Event, to: Sequence[Recipient], *, once_key: str | None = None
 ) -> list[str]:
-    """Write an event and a delivery for each recipient; return their ids: none if `once_key` was told, or nobody wants it."""
+    """Write an event and a delivery for each recipient; return their ids: none if nobody is, or `once_key` was told."""
     if not to:
         return []
     upsert: Any = postgresql.insert if db.dialect.name == "postgresql" else sqlite.insert
