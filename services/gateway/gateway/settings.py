@@ -1,13 +1,16 @@
 """Everything an operator may set. A profile is chosen by URLs, never by a flag."""
 
+import base64
 from datetime import timedelta
 from decimal import Decimal
 from hashlib import sha256
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from gateway.auth import AccessSettings
 from gateway.rates import Rate
+
+_KEY_BYTES = 32
 
 
 class GatewaySettings(AccessSettings):
@@ -148,6 +151,17 @@ class GatewaySettings(AccessSettings):
         5, gt=0, le=60, description="days without one success after which one is disabled"
     )
     webhook_log_days: float = Field(30, ge=4, le=366, description="how long events and their delivery log are kept")
+
+    @field_validator("webhook_secret_keys")
+    @classmethod
+    def _are_keys(cls, value: str) -> str:
+        try:
+            sizes = {len(base64.urlsafe_b64decode(key.strip())) for key in value.split(",") if key.strip()}
+        except ValueError:
+            sizes = {0}
+        if sizes - {_KEY_BYTES}:
+            raise ValueError("no Fernet keys: each is 32 bytes in URL-safe base64, with commas between them")
+        return value
 
     @property
     def signing_key(self) -> bytes:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from contracts.analyze import AnalyzeRequest, Preset
 from contracts.errors import ErrorCode
@@ -20,6 +20,7 @@ from gateway.jobs.states import Claimed, Kind, NewJob
 from gateway.settings import GatewaySettings
 from gateway.tables import job_webhooks, jobs, webhook_deliveries, webhook_events
 from gateway.times import now_plus
+from gateway.webhooks import store
 from runtime.errors import ServiceError
 from tests.fixtures.couriers import endpoint, rows_of
 from tests.fixtures.fleet import analysed
@@ -194,6 +195,29 @@ async def test_the_same_request_sent_twice_is_told_once(working: Platform, recei
     other = {**body, "webhook_url": receiver.url + "2"}
     answer = await working.http.post("/v1/analyses", json=other, headers={"Idempotency-Key": "k"})
     assert answer.json()["code"] == "idempotency_mismatch"
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_an_endpoint_that_is_deleted_meanwhile_does_not_undo_the_end_of_a_job(db: Database) -> None:
+    gone, stays = await endpoint(db, HOOK), await endpoint(db, HOOK)
+    job = await queued(db)
+    async with db.begin() as connection:
+        assert await store.remove(connection, "local", gone)
+        ending = asyncio.create_task(succeed(db, job))
+        await somebody_waits(db)
+    await ending
+    (row,) = await rows_of(db, webhook_deliveries)
+    assert row.endpoint_id == stays
+
+
+async def somebody_waits(db: Database) -> None:
+    waiting = text("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+    async with asyncio.timeout(20):
+        while True:
+            async with db.read() as connection:
+                if (await connection.execute(waiting)).first():
+                    return
+            await asyncio.sleep(0.01)
 
 
 async def test_a_refused_request_expects_nothing(platform: Platform) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 from cryptography.fernet import Fernet
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from contracts.errors import ErrorCode
@@ -339,6 +339,12 @@ def test_the_operators_own_key_wraps_before_the_peppers() -> None:
         earlier = wrapping(GatewaySettings(api_key_pepper=SecretStr(pepper))).wrap("whsec_b")
         assert wrapping(settings).unwrap(earlier) == "whsec_b"
     assert wrapping(GatewaySettings()).wrap("whsec_c") == "whsec_c"
+
+
+@pytest.mark.parametrize("keys", ["secret", "c2hvcnQ=", f"{Fernet.generate_key().decode()},x", "ä"])
+def test_what_is_no_key_is_refused_at_the_start(keys: str) -> None:
+    with pytest.raises(ValidationError, match="no Fernet keys"):
+        GatewaySettings(webhook_secret_keys=keys)
 
 
 async def test_without_its_key_nothing_is_sent_unsigned(platform: Platform, receiver: Receiver) -> None:

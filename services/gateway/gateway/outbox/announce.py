@@ -60,6 +60,7 @@ async def announce(
     db: AsyncConnection, tenant_id: str, event: Event, to: Sequence[Recipient], *, once_key: str | None = None
 ) -> list[str]:
     """Write an event and a delivery for each recipient; return their ids: none if nobody is, or `once_key` was told."""
+    to = await _still_there(db, tenant_id, list(dict.fromkeys(to)))
     if not to:
         return []
     upsert: Any = postgresql.insert if db.dialect.name == "postgresql" else sqlite.insert
@@ -74,10 +75,24 @@ async def announce(
     statement = upsert(webhook_events).values(row).on_conflict_do_nothing(index_elements=["once_key"])
     if not (await db.execute(statement)).rowcount:
         return []
-    rows = [_delivery(tenant_id, event.event_id, recipient) for recipient in dict.fromkeys(to)]
+    rows = [_delivery(tenant_id, event.event_id, recipient) for recipient in to]
     statement = insert(webhook_deliveries).values(run_at=now_plus(), created_at=now_plus())
     await db.execute(statement, rows)
     return [str(row["id"]) for row in rows]
+
+
+async def _still_there(db: AsyncConnection, tenant_id: str, to: list[Recipient]) -> list[Recipient]:
+    """Hold the endpoints until the commit, without those that were deleted meanwhile.
+
+    Or the deletion would make the insert fail, and with it the end of a job.
+    """
+    named = [one.endpoint_id for one in to if one.endpoint_id]
+    if not named:
+        return to
+    e = webhook_endpoints.c
+    held = select(e.id).where(e.tenant_id == tenant_id, e.id.in_(named)).order_by(e.id)
+    found = set((await db.execute(held.with_for_update(read=True, key_share=True))).scalars())
+    return [one for one in to if one.endpoint_id is None or one.endpoint_id in found]
 
 
 def _delivery(tenant_id: str, event_id: str, to: Recipient) -> dict[str, object]:
