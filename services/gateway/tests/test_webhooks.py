@@ -341,7 +341,7 @@ def test_the_operators_own_key_wraps_before_the_peppers() -> None:
     assert wrapping(GatewaySettings()).wrap("whsec_c") == "whsec_c"
 
 
-@pytest.mark.parametrize("keys", ["secret", "c2hvcnQ=", f"{Fernet.generate_key().decode()},x", "ä"])
+@pytest.mark.parametrize("keys", ["secret", "c2hvcnQ=", "A" * 43 + "=,x", "ä"])
 def test_what_is_no_key_is_refused_at_the_start(keys: str) -> None:
     with pytest.raises(ValidationError, match="no Fernet keys"):
         GatewaySettings(webhook_secret_keys=keys)
