@@ -48,6 +48,8 @@ def platform(folder: Path) -> Iterator[Platform]:
             "PORT": "0",
             "SHUTDOWN_GRACE_SECONDS": "0",
             "POLL_SECONDS": "0.2",
+            # A port that nobody listens on: made-up webhooks go nowhere.
+            "EGRESS_PROXY_URL": "http://127.0.0.1:9",
             "QUEUE_LIMIT": "1000000",
             "LOG_LEVEL": "WARNING",
         }

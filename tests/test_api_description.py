@@ -39,7 +39,7 @@ def contents(operation: dict[str, Any]) -> Iterator[Content]:
 
 def schema_of(content: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = content.get("schema", {})
-    while list(found) == ["$ref"] or "anyOf" in found:
+    while "$ref" in found or "anyOf" in found:
         found = found["anyOf"][0] if "anyOf" in found else pointed_at(found["$ref"])
     return found
 

@@ -13,7 +13,7 @@ from gateway.acceptance import Accepted, Terms, accept
 from gateway.blobs.base import whole
 from gateway.captures import limits, store
 from gateway.captures.store import Whole
-from gateway.hints import cancel_topic, job_topic
+from gateway.hints import DELIVERIES, cancel_topic, job_topic
 from gateway.jobs import outcomes, records
 from gateway.jobs.records import Version
 from gateway.jobs.states import Kind, NewJob, State
@@ -117,6 +117,7 @@ async def _told_of_cancel(parts: Parts, capture_id: str) -> None:
     FINISHED.labels(State.CANCELLED.value, ErrorCode.CANCELLED.value).inc()
     await parts.hints.notify(job_topic(capture_id))
     await parts.hints.notify(cancel_topic(capture_id))
+    await parts.hints.notify(DELIVERIES)
 
 
 async def content(parts: Parts, record: Whole, name: str) -> Content:
