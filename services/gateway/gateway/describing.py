@@ -34,11 +34,15 @@ def complete(app: FastAPI) -> None:
     @cache
     def described() -> Document:
         document = written()
-        for path, item in document["paths"].items():
+        for item in document["paths"].values():
             for operation in item.values():
                 _correct(operation["responses"])
-            if path in _HEALTH:
-                _tell_health(item["get"], _HEALTH[path])
+        for item in document.get("webhooks", {}).values():
+            for operation in item.values():
+                # What a receiver answers is not ours to say.
+                operation["responses"].pop("422", None)
+        for path, about in _HEALTH.items():
+            _tell_health(document["paths"][path]["get"], about)
         for route in _described(app.routes):
             _restore(document, route)
         schemas = document["components"]["schemas"]

@@ -451,4 +451,6 @@ def test_nothing_is_left_open(moto_server: S3Server) -> None:
             await blobs.write(KEY, pieces(b"x"))
 
     asyncio.run(use())
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("blobs")]
+    for thread in [one for one in threading.enumerate() if one.name.startswith("blobs")]:
+        thread.join(10)
+        assert not thread.is_alive()
