@@ -67,8 +67,10 @@ def _translated() -> Iterator[None]:
 
 
 def _arguments(terms: Terms, request: Request) -> dict[str, Any]:  # httpx2's own keywords
-    longest = httpx2.Timeout(terms.timeout_s, connect=min(_CONNECT_S, terms.timeout_s))
-    timeout = httpx2.Timeout(longest, read=terms.timeout_s + request.longer_s)
+    longest = terms.timeout_s
+    timeout = httpx2.Timeout(
+        connect=min(_CONNECT_S, longest), read=longest + request.longer_s, write=longest, pool=longest
+    )
     wanted: dict[str, Any] = {
         "params": dict(request.params),
         "headers": dict(request.headers),

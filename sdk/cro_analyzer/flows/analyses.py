@@ -107,7 +107,7 @@ def analyze(  # noqa: PLR0913  # what may be said of an analysis
     timeout_s: float = DEFAULT_TIMEOUT_S,
     idempotency_key: str | None = None,
 ) -> Flow[Analysis]:
-    """Analyse a page and return the report. Raises what ended it: `TargetError`, `PlatformError`, …, or too long a wait."""
+    """Analyse a page and return the report. Raises what ended it: `TargetError`, `PlatformError`, `WaitedTooLongError`."""
     first = int(min(waiting.LONGEST_ASK_S, timeout_s))
     job = yield from create(
         url,

@@ -76,7 +76,7 @@ def _content(answer: Answer) -> bytes:
 
 
 def capture(url: str, *, timeout_s: float = DEFAULT_TIMEOUT_S, **page: Unpack[Page]) -> Flow[CaptureRead]:
-    """Capture a page; return it finished. Raises what ended it: `TargetError`, `PlatformError`, …, or too long a wait."""
+    """Capture a page; return it finished. Raises what ended it: `TargetError`, `PlatformError`, `WaitedTooLongError`."""
     wanted = cast("Mapping[str, Any]", page)  # mypy passes no TypedDict on to another function's keywords
     job: CaptureRead = yield from create(url, wait=int(min(waiting.LONGEST_ASK_S, timeout_s)), **wanted)
     if job.status not in FINAL:
