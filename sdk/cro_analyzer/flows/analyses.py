@@ -92,6 +92,11 @@ def report(analysis_id: str) -> Flow[str]:
     return ask(Call(Request("GET", f"{_PATH}/{analysis_id}/report", headers={"accept": "text/html"}), calls.text))
 
 
+def document(analysis_id: str) -> Flow[bytes]:
+    """Read an analysis as the JSON that the API sends, to be stored as it is."""
+    return ask(Call(Request("GET", f"{_PATH}/{analysis_id}"), calls.content))
+
+
 def compare(analysis_id: str, other_id: str) -> Flow[Comparison]:
     """Compare two analyses of one page: what was fixed, what is new, what changed its measure."""
     return ask(calls.get(f"{_PATH}/{analysis_id}/compare", Comparison, {"with": other_id}))
@@ -107,7 +112,7 @@ def analyze(  # noqa: PLR0913  # what may be said of an analysis
     timeout_s: float = DEFAULT_TIMEOUT_S,
     idempotency_key: str | None = None,
 ) -> Flow[Analysis]:
-    """Analyse a page and return the report. Raises what ended it: `TargetError`, `PlatformError`, `WaitedTooLongError`."""
+    """Analyse a page; return the report. Raises what ended it: `TargetError`, `PlatformError`, `WaitedTooLongError`."""
     first = int(min(waiting.LONGEST_ASK_S, timeout_s))
     job = yield from create(
         url,

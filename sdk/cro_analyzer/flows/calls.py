@@ -26,6 +26,11 @@ def text(answer: Answer) -> str:
     return answer.body.decode("utf-8", "replace")
 
 
+def content(answer: Answer) -> bytes:
+    """Read an answer as it came."""
+    return answer.body
+
+
 def given(**fields: object) -> dict[str, object]:
     """Leave out what the caller did not say: the service's own defaults hold for it."""
     return {name: value for name, value in fields.items() if value is not None}

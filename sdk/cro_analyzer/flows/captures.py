@@ -9,7 +9,7 @@ from cro_analyzer.flows import calls, following, waiting
 from cro_analyzer.flows.calls import given
 from cro_analyzer.models.captures import CaptureRead, CaptureSummary
 from cro_analyzer.models.jobs import FINAL, JobEvent
-from cro_analyzer.steps import Answer, Call, Flow, Request, Stream, ask
+from cro_analyzer.steps import Call, Flow, Request, Stream, ask
 
 _PATH = "/v1/captures"
 DEFAULT_TIMEOUT_S = 300.0
@@ -68,15 +68,11 @@ def delete(capture_id: str) -> Flow[None]:
 def content(capture_id: str, name: str) -> Flow[bytes]:
     """Read the bytes of an artifact: `html`, `screenshot`, …, as `result.artifacts` names them."""
     headers = {"accept": "*/*"}
-    return ask(Call(Request("GET", f"{_PATH}/{capture_id}/artifacts/{name}", headers=headers), _content))
-
-
-def _content(answer: Answer) -> bytes:
-    return answer.body
+    return ask(Call(Request("GET", f"{_PATH}/{capture_id}/artifacts/{name}", headers=headers), calls.content))
 
 
 def capture(url: str, *, timeout_s: float = DEFAULT_TIMEOUT_S, **page: Unpack[Page]) -> Flow[CaptureRead]:
-    """Capture a page; return it finished. Raises what ended it: `TargetError`, `PlatformError`, `WaitedTooLongError`."""
+    """Capture a page to its end. Raises what ended it: `TargetError`, `PlatformError`, `WaitedTooLongError`."""
     wanted = cast("Mapping[str, Any]", page)  # mypy passes no TypedDict on to another function's keywords
     job: CaptureRead = yield from create(url, wait=int(min(waiting.LONGEST_ASK_S, timeout_s)), **wanted)
     if job.status not in FINAL:
