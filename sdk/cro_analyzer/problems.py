@@ -1,5 +1,6 @@
 """Answers that say no, as errors."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -9,6 +10,7 @@ from cro_analyzer.models.jobs import Problem
 from cro_analyzer.steps import Answer
 
 FIRST_ERROR_STATUS = 400
+_NUMBER = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,9})?")
 _CODES = {
     400: "invalid_request",
     401: "unauthenticated",
@@ -50,10 +52,8 @@ def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
     text = headers.get("retry-after", "").strip()
     if not text:
         return None
-    try:
+    if _NUMBER.fullmatch(text):
         return max(0.0, float(text))
-    except ValueError:
-        pass
     try:
         return max(0.0, (parsedate_to_datetime(text) - now).total_seconds())
     except (TypeError, ValueError):

@@ -35,24 +35,26 @@ _LARGEST_JSON = 900_000
 _LOOK_S = (0.25, 2.0)
 
 
-def create(  # what may be said of a batch
-    urls: Iterable[str | Entry],
+def create(  # noqa: PLR0913  # what may be said of a batch
+    urls: Iterable[str | Entry] = (),
     *,
+    sitemap: str | None = None,
     kind: BatchKind | None = None,
     options: Page | dict[str, object] | None = None,
     concurrency: int | None = None,
     max_cost_usd: str | None = None,
     idempotency_key: str | None = None,
 ) -> Flow[BatchRead]:
-    """Accept up to 10,000 URLs at once. Those that cannot be used are set aside with a reason each, and stop nothing.
+    """Accept up to 10,000 URLs at once, or the address of a `sitemap` that lists them.
 
-    `options`: for all URLs, the fields of a single capture or analysis. `concurrency`: 100 where it is not said, at
-    most 500 for the static tier. `max_cost_usd`: what all together may cost; those beyond it are cancelled.
+    Those that cannot be used are set aside with a reason each, and stop nothing. `options`: for all URLs, the
+    fields of a single capture or analysis. `concurrency`: 100 where it is not said, at most 500 for the static tier.
+    `max_cost_usd`: what all together may cost; those beyond it are cancelled.
     """
-    asked = given(kind=kind, options=options, concurrency=concurrency, max_cost_usd=max_cost_usd)
+    asked = given(sitemap=sitemap, kind=kind, options=options, concurrency=concurrency, max_cost_usd=max_cost_usd)
     listed = list(urls)
     headers = {"idempotency-key": idempotency_key or str(uuid.uuid4())}
-    document = {**asked, "urls": listed}
+    document = {**asked, **({} if sitemap else {"urls": listed})}
     if len(json.dumps(document)) <= _LARGEST_JSON:
         request = Request("POST", _PATH, headers=headers, json=document)
     else:
@@ -100,6 +102,11 @@ def retry_failed(batch_id: str) -> Flow[BatchRead]:
     # A second time finds nothing failed, and is a conflict: not to be sent again when the answer was lost.
     call = calls.act(f"{_PATH}/{batch_id}/retry-failed", BatchRead)
     return ask(replace(call, repeatable=False))
+
+
+def delete(batch_id: str) -> Flow[None]:
+    """Remove a batch that has ended, with its URLs and every result."""
+    return calls.gone(f"{_PATH}/{batch_id}")
 
 
 def rejected(batch_id: str) -> Stream[RejectedUrl]:
@@ -170,11 +177,12 @@ def look(batch_id: str, bookmark: Bookmark | None = None, *, window: int = WINDO
     read_ = [result_of(one) for one in page.data]
     fresh = {place for place, one in enumerate(read_) if one.ended and place not in mark.told}
     told = mark.told | fresh
-    whole = len(told) == len(read_)
-    onward = Bookmark(page.next_cursor) if whole and page.next_cursor else Bookmark(mark.cursor, told)
+    turned = len(told) == len(read_) and page.next_cursor is not None
+    onward = Bookmark(page.next_cursor) if turned else Bookmark(mark.cursor, told)
     new = [read_[place] for place in sorted(fresh)]
-    complete = whole and page.next_cursor is None
-    return NewResults(batch, new, onward, complete=complete, more=whole and not complete)
+    # A page without a next one may still get one, while a sitemap is being read.
+    complete = batch.ended and not turned and len(told) == len(read_)
+    return NewResults(batch, new, onward, complete=complete, more=turned)
 
 
 def follow(batch_id: str) -> Stream[BatchResult]:

@@ -54,7 +54,15 @@ class RejectedUrl:
     """its place in the request, from 0"""
     url: str
     reason: str
-    """duplicate, or the error code that a request for it alone would have met"""
+    """duplicate, cut_off, or the error code that a request for it alone would have met"""
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultError:
+    """Why a URL, or a sitemap, gave nothing: `code` is a documented error code, or why it was set aside."""
+
+    code: str
     detail: str = ""
 
 
@@ -89,20 +97,14 @@ class BatchRead:
     asked: dict[str, object] = field(default_factory=dict)
     rejected: list[RejectedUrl] = field(default_factory=list)
     """the first 100; `batches.rejected` gives all"""
+    error: ResultError | None = None
+    """why it ended before it had URLs: a sitemap that cannot be read"""
     links: BatchLinks = field(default_factory=BatchLinks)
 
     @property
     def ended(self) -> bool:
         """Whether nothing changes any more by itself."""
         return self.status in ENDED
-
-
-@dataclass(frozen=True, kw_only=True)
-class ResultError:
-    """Why a URL gave nothing: `code` is one of the documented error codes, or `duplicate`."""
-
-    code: str
-    detail: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
