@@ -1,6 +1,8 @@
 """Events however they are cut, and over as many connections as it takes."""
 
 import json
+from collections.abc import AsyncIterator, Iterator
+from itertools import pairwise
 
 import httpx2
 import pytest
@@ -27,7 +29,7 @@ EVENTS = [
 def test_pieces_may_be_cut_anywhere(cuts: list[int]) -> None:
     places = [0, *sorted(cuts), len(STREAM)]
     reader = EventReader()
-    found = [event for a, b in zip(places, places[1:], strict=False) for event in reader.feed(STREAM[a:b])]
+    found = [event for a, b in pairwise(places) for event in reader.feed(STREAM[a:b])]
     assert found == EVENTS
     assert (reader.last_id, reader.retry_s) == ("2", 1.5)
 
@@ -43,11 +45,11 @@ class Breaking(httpx2.SyncByteStream, httpx2.AsyncByteStream):
     def __init__(self, part: bytes) -> None:
         self.part = part
 
-    def __iter__(self):  # type: ignore[no-untyped-def]  # the base's own type
+    def __iter__(self) -> Iterator[bytes]:
         yield self.part
         raise httpx2.ReadError("gone")
 
-    async def __aiter__(self):  # type: ignore[no-untyped-def]  # the base's own type
+    async def __aiter__(self) -> AsyncIterator[bytes]:
         yield self.part
         raise httpx2.ReadError("gone")
 
@@ -107,7 +109,7 @@ def test_leaving_early_closes_the_connection() -> None:
     closed: list[bool] = []
 
     class Watched(httpx2.SyncByteStream):
-        def __iter__(self):  # type: ignore[no-untyped-def]  # the base's own type
+        def __iter__(self) -> Iterator[bytes]:
             yield event("queued", 0)
             yield event("rendering", 1)
 
