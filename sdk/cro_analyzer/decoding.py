@@ -2,7 +2,7 @@
 
 import json
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -28,7 +28,7 @@ def decode(kind: type[T], body: bytes) -> T:
 def value(kind: type[T], document: object) -> T:
     """Return the value of type `kind` that a JSON document stands for. Raises `UnreadableAnswerError`."""
     try:
-        return cast("T", _decoder(kind)(document))
+        return cast("T", _decoder(cast("Hashable", kind))(document))
     except (KeyError, TypeError, ValueError, InvalidOperation) as exc:
         raise UnreadableAnswerError(f"the answer does not look like {kind.__name__}: {exc}") from exc
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -13,7 +13,7 @@ from cro_analyzer.errors import ConnectionFailedError, CroError, TimedOutError
 from cro_analyzer.exchange import exchange
 from cro_analyzer.problems import FIRST_ERROR_STATUS
 from cro_analyzer.retries import RetryPolicy
-from cro_analyzer.steps import Answer, Call, Flow, Item, Now, Pause, Read, Request, Send, Step, Stream
+from cro_analyzer.steps import Answer, Call, Deed, Flow, Item, Now, Pause, Read, Request, Send, Stream
 
 T = TypeVar("T")
 
@@ -31,9 +31,9 @@ class Terms:
 class _Turns(Generic[T]):
     """A flow, one step at a time: `step` is what it asks for, None once it has returned `result`."""
 
-    def __init__(self, flow: Flow[T]) -> None:
+    def __init__(self, flow: Generator[Deed | Item[Any], Any, T] | Flow[T]) -> None:  # of items and replies of any type
         self._flow = flow
-        self.step: Step | None = None
+        self.step: Deed | Item[Any] | None = None  # of any type
         self.result: T
         self.answer(None)
 
@@ -63,7 +63,7 @@ def _translated() -> Iterator[None]:
     except (httpx2.UnsupportedProtocol, httpx2.InvalidURL, httpx2.LocalProtocolError) as exc:
         raise CroError(f"the request cannot be sent: {exc}") from exc
     except httpx2.HTTPError as exc:
-        raise ConnectionFailedError(f"the connection was lost: {exc or type(exc).__name__}") from exc
+        raise ConnectionFailedError(f"the connection was lost: {str(exc) or type(exc).__name__}") from exc
 
 
 def _arguments(terms: Terms, request: Request) -> dict[str, Any]:  # httpx2's own keywords
@@ -138,13 +138,14 @@ class Conversation:
         else:
             turns.answer(reply)
 
-    def _carried_out(self, step: Step | None) -> object:
+    def _carried_out(self, step: Deed | Item[Any] | None) -> object:
         if isinstance(step, Call):
             return self.run(exchange(step, self._terms.retries))
         if isinstance(step, Send):
             return self._sent(step)
         if isinstance(step, Pause):
-            return time.sleep(step.seconds)
+            time.sleep(step.seconds)
+            return None
         if isinstance(step, Now):
             return time.monotonic()
         if isinstance(step, Read):
@@ -212,13 +213,14 @@ class AsyncConversation:
         else:
             turns.answer(reply)
 
-    async def _carried_out(self, step: Step | None) -> object:
+    async def _carried_out(self, step: Deed | Item[Any] | None) -> object:
         if isinstance(step, Call):
             return await self.run(exchange(step, self._terms.retries))
         if isinstance(step, Send):
             return await self._sent(step)
         if isinstance(step, Pause):
-            return await asyncio.sleep(step.seconds)
+            await asyncio.sleep(step.seconds)
+            return None
         if isinstance(step, Now):
             return time.monotonic()
         if isinstance(step, Read) and self._pieces is not None:

@@ -27,6 +27,7 @@ class EventReader:
         self._rest = ""
         self._name = ""
         self._data: list[str] = []
+        self._id = last_id
 
     def feed(self, piece: bytes) -> list[ServerEvent]:
         """Take a piece; return the events that it completes."""
@@ -49,7 +50,7 @@ class EventReader:
         elif name == "data":
             self._data.append(text)
         elif name == "id" and "\0" not in text:
-            self.last_id = text
+            self._id = text
         elif name == "retry" and text.isascii() and text.isdigit():
             self.retry_s = int(text) / 1_000
         return None
@@ -57,4 +58,6 @@ class EventReader:
     def _dispatched(self) -> ServerEvent | None:
         name, data = self._name or "message", self._data
         self._name, self._data = "", []
+        # Only now: an event that was cut off has not been told, and must come again.
+        self.last_id = self._id
         return ServerEvent(name, "\n".join(data), self.last_id) if data else None

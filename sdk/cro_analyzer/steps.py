@@ -86,10 +86,12 @@ class Item(Generic[T]):
     value: T
 
 
-Step: TypeAlias = Call[Any] | Send | Read | Pause | Now | Item[Any]  # what each steps to is typed by `ask` and co.
-Flow: TypeAlias = Generator[Step, Any, T]
-Stream: TypeAlias = Generator[Step, Any, T]
-"""A flow whose `Item`s are of type T; what it returns is nothing."""
+Deed: TypeAlias = Call[Any] | Send | Read | Pause | Now  # what each steps to is typed by `ask` and its like
+Flow: TypeAlias = Generator[Deed, Any, T]
+"""Returns a T in the end."""
+
+Stream: TypeAlias = Generator[Deed | Item[T], Any, None]
+"""Gives `Item`s of T on its way."""
 
 
 def ask(call: Call[T]) -> Flow[T]:

@@ -23,12 +23,12 @@ MANY = 1_100
 def source(tmp_path: Path) -> Path:
     file = tmp_path / "urls.txt"
     listed = [f"https://shop.test/{number}{'/fail' if number % 50 == 0 else ''}" for number in range(MANY)]
-    file.write_text("# our pages\n" + "\n".join(listed) + "\n\nnonsense\n" + listed[1] + "\n")
+    file.write_text("# our pages\n" + "\n".join([listed[1], "nonsense", "", *listed]) + "\n")
     return file
 
 
 def cro(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(build(None), [str(one) for one in arguments])
+    return CliRunner().invoke(build(lambda: None), [str(one) for one in arguments])
 
 
 def lines(out: Path) -> list[dict[str, object]]:

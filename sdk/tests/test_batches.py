@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 
 import httpx2
 import pytest
@@ -9,8 +10,8 @@ from fastapi.responses import JSONResponse
 
 from cro_analyzer import AsyncClient, Bookmark, Client, errors
 from cro_analyzer.flows import batches as flows
-from sdk.tests.conftest import AT_ONCE
 from tests.fixtures.batches import Batches
+from tests.fixtures.clients import AT_ONCE
 
 OPTIONS = {"tier": "static", "outputs": [{"kind": "html"}]}
 
@@ -20,8 +21,9 @@ def urls(count: int) -> list[str]:
 
 
 @pytest.fixture
-def api(batch_server: str) -> Client:
-    return Client("", batch_server, retries=AT_ONCE)
+def api(batch_server: str) -> Iterator[Client]:
+    with Client("", batch_server, retries=AT_ONCE) as client:
+        yield client
 
 
 @pytest.fixture(autouse=True)

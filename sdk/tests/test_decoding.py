@@ -50,7 +50,8 @@ def test_days_and_amounts_are_what_they_are() -> None:
 
 
 def test_a_word_of_a_newer_release_is_kept() -> None:
-    assert decoding.value(AnalysisRead, {**READ, "status": "made_tomorrow"}).status == "made_tomorrow"
+    status: str = decoding.value(AnalysisRead, {**READ, "status": "made_tomorrow"}).status
+    assert status == "made_tomorrow"
 
 
 @pytest.mark.parametrize(

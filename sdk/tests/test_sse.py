@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cro_analyzer import errors
 from cro_analyzer.sse import EventReader, ServerEvent
-from sdk.tests.conftest import async_client, client
+from tests.fixtures.clients import async_client, client
 
 STREAM = (
     b": hello\nretry: 1500\n\nid: 1-queued\nevent: analysis.queued\ndata: {}\n\n"

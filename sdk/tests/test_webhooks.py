@@ -36,7 +36,7 @@ def test_the_example_of_the_specification_has_a_good_signature() -> None:
     example = {
         "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
         "webhook-timestamp": "1614265330",
-        "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmKtSyVlyE3uFfELVlNIOLJ1OE=",
+        "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
     }
     with pytest.raises(SignatureError, match="is signed, but is no event"):
         verify_webhook("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", example, b'{"test": 2432232314}', now=1_614_265_330)

@@ -1,12 +1,14 @@
 """The whole command, put together from what is installed."""
 
 import signal
+import sys
+from collections.abc import Sequence
 
 import typer
 
 from cro_analyzer.command import account, batch, keys, pages
 from cro_analyzer.command.endings import group
-from cro_analyzer.command.local import Local, found
+from cro_analyzer.command.local import Find, explain, found
 
 _HELP = """Conversion reports, pictures and documents of web pages.
 
@@ -18,11 +20,16 @@ and 130 when it was stopped.
 """
 
 
-def build(local: Local | None) -> typer.Typer:
-    """Return the command; `local` is the platform that is installed beside it."""
+_ALONE = frozenset({"batch", "keys", "usage"})
+"""Commands of this package that begin without the platform."""
+
+
+def build(find: Find, words: Sequence[str] = ()) -> typer.Typer:
+    """Return the command; `find` returns the platform that is installed beside it, where `words` may need it."""
+    local = None if words and words[0] in _ALONE else find()
     app = typer.Typer(
         name="cro",
-        cls=group(local.explain if local else None),
+        cls=group(explain),
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         help=_HELP,
@@ -33,7 +40,7 @@ def build(local: Local | None) -> typer.Typer:
     else:
         app.command(rich_help_panel="One page")(pages.analyze)
         app.command(rich_help_panel="One page")(pages.capture)
-    batch.add(app, local)
+    batch.add(app, find)
     app.add_typer(keys.app, name="keys", rich_help_panel="A service's account")
     app.command(rich_help_panel="A service's account")(account.usage)
     return app
@@ -43,4 +50,4 @@ def main() -> None:
     """Run the command line."""
     # A polite end of the process must close browsers and folders just as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    build(found())()
+    build(found, sys.argv[1:])()

@@ -15,7 +15,7 @@ from cro_analyzer.command import connection, runs, sources, terminal
 from cro_analyzer.command.batch_run import BatchRun
 from cro_analyzer.command.connection import MaybeServer, Server
 from cro_analyzer.command.endings import INTERRUPTED, CommandEndedError
-from cro_analyzer.command.local import Local
+from cro_analyzer.command.local import Find, Local
 from cro_analyzer.command.runs import Run, State
 from cro_analyzer.models.batches import BatchRead
 
@@ -62,16 +62,16 @@ class Form(StrEnum):
     PDF = "pdf"
 
 
-def add(app: typer.Typer, local: Local | None) -> None:
+def add(app: typer.Typer, find: Find) -> None:
     """Add the commands; without a platform here, only a service can run batches."""
     text = "Many pages at once: a file of URLs in, a file of results out."
     batch = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help=text)
-    batch.command("run")(_run_command(local))
+    batch.command("run")(_run_command(find))
     batch.command("status")(status)
     app.add_typer(batch, name="batch", rich_help_panel="Many pages")
 
 
-def _run_command(local: Local | None) -> Any:  # noqa: ANN401  # what Typer reads the options from
+def _run_command(find: Find) -> Any:  # noqa: ANN401  # what Typer reads the options from
     def run(  # noqa: PLR0913, PLR0917  # a command's options are its arguments
         file: Annotated[
             Path, typer.Argument(help="One URL a line, a CSV with a column `url`, or NDJSON (`url`, `options`).")
@@ -112,7 +112,8 @@ def _run_command(local: Local | None) -> Any:  # noqa: ANN401  # what Typer read
         }
         if save:
             save.mkdir(parents=True, exist_ok=True)
-        if not server and local is None:
+        local = None if server else find()
+        if local is None:
             connection.named(server)
         out.parent.mkdir(parents=True, exist_ok=True)
         with runs.held(out, State(order=order, urls=found.urls, part_size=_MOST)) as held:

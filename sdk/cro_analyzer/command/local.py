@@ -1,9 +1,11 @@
 """What a platform on this machine adds to the command: found by its entry point, so that this package ships alone."""
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol, TypeAlias, cast
 
 import httpx2
 import typer
@@ -28,8 +30,18 @@ class Local(Protocol):
         ...
 
 
+Find: TypeAlias = Callable[[], Local | None]
+
+
+@cache
 def found() -> Local | None:
-    """Return the platform that is installed beside this package, if there is one."""
+    """Return the platform that is installed beside this package, if there is one. That takes seconds: see `explain`."""
     for entry in entry_points(group=GROUP):
         return cast("Local", entry.load())
     return None
+
+
+def explain(error: Exception) -> tuple[str, int] | None:
+    """Ask the platform about an error, where it was needed so far."""
+    local = found() if found.cache_info().currsize else None
+    return local.explain(error) if local else None

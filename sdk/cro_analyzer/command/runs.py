@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -13,10 +14,8 @@ from pathlib import Path
 from cro_analyzer.command.endings import CommandEndedError
 from cro_analyzer.models.batches import BatchResult, Bookmark
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # where there are no such locks, two runs of one file are the caller's to avoid
-    fcntl = None  # type: ignore[assignment]  # a module, or nothing
 
 _VERSION = 1
 
@@ -145,9 +144,9 @@ def held(out: Path, fresh: State) -> Iterator[Run]:
 
 
 def _lock(descriptor: int, out: Path) -> None:
-    if fcntl is None:
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as exc:
-        raise CommandEndedError(f"another command is writing {out} right now") from exc
+    # Where there are no such locks, two runs of one file at once are the caller's to avoid.
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as exc:
+            raise CommandEndedError(f"another command is writing {out} right now") from exc

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Unpack
 
 from cro_analyzer import decoding, errors
-from cro_analyzer.asking import Document, Entry, Output, Page
+from cro_analyzer.asking import Entry, Page
 from cro_analyzer.flows import calls, following
 from cro_analyzer.flows.calls import given
 from cro_analyzer.models.batches import (
@@ -21,7 +21,6 @@ from cro_analyzer.models.batches import (
     RejectedUrl,
     ResultError,
 )
-from cro_analyzer.models.captures import Tier
 from cro_analyzer.steps import Answer, Call, Flow, Form, Item, Pause, Request, Stream, ask, now, read
 
 _PATH = "/v1/batches"
@@ -207,33 +206,29 @@ def _refused(one: RejectedUrl) -> BatchResult:
     return BatchResult(url=one.url, status=REJECTED, error=ResultError(**error), raw=raw)
 
 
-_HTML: tuple[Document, ...] = ({"kind": "html"},)
-
-
-def fetch_batch(  # what may be said of many pages
+def fetch_batch(
     urls: Iterable[str | Entry],
     *,
     static_xhr_concurrency: int = 200,
-    tier: Tier = "static",
-    outputs: Sequence[Output] = _HTML,
-    max_cost_usd: str | None = None,
+    batch_max_cost_usd: str | None = None,
     idempotency_key: str | None = None,
     **page: Unpack[Page],
 ) -> Stream[BatchResult]:
     """Fetch any number of pages and give one result for each URL, as they end; read contents with `captures.content`.
 
-    `static_xhr_concurrency`: pages in work at once, at most 500 for the static tier. More than 10,000 URLs go as
+    `static_xhr_concurrency`: pages in work at once, at most 500 for the static tier, which is the one that is used
+    where `tier` says nothing; 100 for others. HTML is taken where `outputs` says nothing. More than 10,000 URLs go as
     several batches, one after another; nothing is kept of what was given. URLs that cannot be used are given as
     `rejected`. Leaving the loop early leaves the batch running: use `batches` to be in control of it.
     """
-    options = {**page, "tier": tier, "outputs": list(outputs)}
+    options: dict[str, object] = {"tier": "static", "outputs": [{"kind": "html"}], **page}
     for number, part in enumerate(_parts(iter(urls))):
         batch = yield from create(
             part,
             kind="capture",
             options=options,
             concurrency=static_xhr_concurrency,
-            max_cost_usd=max_cost_usd,
+            max_cost_usd=batch_max_cost_usd,
             idempotency_key=f"{idempotency_key}-{number}" if idempotency_key else None,
         )
         if batch.counts.rejected:
