@@ -16,6 +16,8 @@ from typing import TypeAlias
 
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from analyzer.judging.judge import from_settings
 from analyzer.judging.settings import ClaudeSettings
@@ -153,7 +155,7 @@ async def disk(machine: Machine) -> Check:
     except OSError as exc:
         remedy = "Name another folder in CRO_DATA, or give this user the right to write there."
         return Check("Disk", Verdict.WRONG, f"{folder}: {exc.strerror}", remedy)
-    places = {folder, machine.renderer.renderer_scratch}
+    places = {_there(folder), machine.renderer.renderer_scratch}
     free, place = min((shutil.disk_usage(place).free // 2**20, str(place)) for place in places)
     found = f"{free / 1_024:,.1f} GB free at {place}"
     remedy = "Make room, or name another place: CRO_DATA for results, RENDERER_SCRATCH for browsers."
@@ -162,9 +164,13 @@ async def disk(machine: Machine) -> Check:
     return Check("Disk", Verdict.DOUBT, found, remedy) if free < _LOW_MB else _ok("Disk", found)
 
 
+def _there(folder: Path) -> Path:
+    """Return the folder, or the nearest one above it that exists: looking must not make any."""
+    return next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
+
+
 def _written(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with TemporaryFile(dir=folder) as file:
+    with TemporaryFile(dir=_there(folder)) as file:
         file.write(b"cro")
 
 
@@ -185,8 +191,13 @@ async def memory(machine: Machine) -> Check:
 async def database(machine: Machine) -> Check:
     """Ask the database, and whether its tables are those of this release."""
     url = machine.database_url
-    embedded = url.startswith("sqlite")
-    shown = url.rpartition("///")[2] if embedded else url.rpartition("@")[2]
+    try:
+        parts = make_url(url)
+    except ArgumentError:
+        remedy = "postgresql+asyncpg://user:password@host/name, or sqlite+aiosqlite:///file"
+        return Check("Database", Verdict.WRONG, "DATABASE_URL is no address of a database", remedy)
+    embedded = parts.get_backend_name() == "sqlite"
+    shown = parts.database or "" if embedded else parts.render_as_string(hide_password=True)
     if embedded and not await asyncio.to_thread(Path(shown).exists):
         return Check("Database", Verdict.UNUSED, f"SQLite, {shown}: made when it is first needed")
     db = Database(url)
