@@ -125,7 +125,7 @@ def _run_command(find: Find) -> Any:  # noqa: ANN401  # what Typer reads the opt
 def _carry_out(held: Run, file: Path, save: Path | None, server: str, local: Local | None) -> None:  # one run
     before = held.state.lines
     if before:
-        terminal.aside().print(f"Going on: {before:,} of {held.state.urls:,} are there already.")
+        terminal.say(f"Going on: {before:,} of {held.state.urls:,} are there already.", terminal.aside())
     try:
         state = asyncio.run(_finish(held, file, save, server, local))
     except KeyboardInterrupt as exc:
@@ -194,7 +194,7 @@ def status(
         console.print(_of_run(what, state))
         return
     if Path(what).is_file():
-        console.print(f"{what}: no run of it is unfinished")
+        terminal.say(f"{what}: no run of it is unfinished")
         return
     with connection.client(server) as client:
         console.print(_of_batch(client.batches.get(what)))

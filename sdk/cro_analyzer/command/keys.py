@@ -50,7 +50,10 @@ def show(server: Server = "") -> None:
             for key in client.keys.list()
         ]
     columns = ("id", "name", "key", "state", "expires", "last used", "scopes")
-    terminal.out().print(terminal.table(columns, rows) if rows else "There are no keys.")
+    if rows:
+        terminal.out().print(terminal.table(columns, rows))
+    else:
+        terminal.say("There are no keys.")
 
 
 @app.command()
@@ -83,10 +86,10 @@ def revoke(key_id: KeyId, server: Server = "") -> None:
     """End a key now."""
     with connection.client(server) as client:
         client.keys.revoke(key_id)
-    terminal.out().print(f"{key_id} has ended.")
+    terminal.say(f"{key_id} has ended.")
 
 
 def _hand_out(made: KeyMade) -> None:
     expires = f", until {terminal.moment(made.expires_at)} UTC" if made.expires_at else ""
-    terminal.aside().print(f"{made.id} ({made.name}{expires}). Keep the key: nobody can show it again.")
+    terminal.say(f"{made.id} ({made.name}{expires}). Keep the key: nobody can show it again.", terminal.aside())
     terminal.plain(made.key)

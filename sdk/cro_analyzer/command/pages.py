@@ -115,7 +115,7 @@ def capture(  # noqa: PLR0913  # a command's options are its arguments
         sys.stdout.buffer.write(data)
         return
     Path(out).write_bytes(data)
-    terminal.out().print(f"{out}: {len(data):,} bytes")
+    terminal.say(f"{out}: {len(data):,} bytes")
 
 
 def _output(form: Form, *, full_page: bool, selector: str, device: str) -> Output:

@@ -197,6 +197,11 @@ def finished(state: State, file: str) -> RenderableType:
     return Group(*rows)
 
 
+def say(text: str, console: Console | None = None) -> None:
+    """Say one line, on standard output where no other console is given; names in it are nobody's mark-up."""
+    (console or out()).print(Text(safe(text)), soft_wrap=True)
+
+
 def plain(text: str) -> None:
     """Write a result that programs read, without colours or folding."""
     sys.stdout.write(f"{text}\n")
