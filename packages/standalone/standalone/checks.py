@@ -17,7 +17,7 @@ from typing import TypeAlias
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from analyzer.judging.judge import from_settings
 from analyzer.judging.settings import ClaudeSettings
@@ -196,19 +196,19 @@ async def database(machine: Machine) -> Check:
     except ArgumentError:
         remedy = "postgresql+asyncpg://user:password@host/name, or sqlite+aiosqlite:///file"
         return Check("Database", Verdict.WRONG, "DATABASE_URL is no address of a database", remedy)
-    embedded = parts.get_backend_name() == "sqlite"
+    embedded, answered = parts.get_backend_name() == "sqlite", False
     shown = parts.database or "" if embedded else parts.render_as_string(hide_password=True)
     if embedded and not await asyncio.to_thread(Path(shown).exists):
         return Check("Database", Verdict.UNUSED, f"SQLite, {shown}: made when it is first needed")
     db = Database(url)
     try:
-        async with db.read() as connection:
-            revision = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar()
-    except (ServiceError, OSError) as exc:
-        remedy = f"Is it running, and is DATABASE_URL right? {getattr(exc, 'detail', '')}".strip()
-        return Check("Database", Verdict.WRONG, f"{shown} does not answer", remedy)
-    except Exception:  # noqa: BLE001  # whichever driver: the table is not there
-        return Check("Database", Verdict.WRONG, f"{shown} has no tables of ours", "python -m gateway migrate")
+        await _asked(db, "SELECT 1")
+        answered = True
+        revision = await _asked(db, "SELECT version_num FROM alembic_version")
+    except (ServiceError, SQLAlchemyError, OSError):
+        if answered:
+            return Check("Database", Verdict.WRONG, f"{shown} has no tables of ours", "python -m gateway migrate")
+        return Check("Database", Verdict.WRONG, f"{shown} does not answer", "Start it, or correct DATABASE_URL.")
     finally:
         await db.aclose()
     newest = ScriptDirectory(str(MIGRATIONS)).get_heads()
@@ -216,6 +216,11 @@ async def database(machine: Machine) -> Check:
         remedy = "python -m gateway migrate (`cro serve` does it by itself)"
         return Check("Database", Verdict.DOUBT, f"{shown}: tables of another release ({revision})", remedy)
     return _ok("Database", f"{shown}, tables at {revision}")
+
+
+async def _asked(db: Database, question: str) -> object:
+    async with db.read() as connection:
+        return (await connection.execute(text(question))).scalar()
 
 
 async def redis(machine: Machine) -> Check:

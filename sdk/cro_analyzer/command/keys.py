@@ -4,10 +4,11 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from cro_analyzer.command import connection, terminal
 from cro_analyzer.command.connection import Server
-from cro_analyzer.models.accounts import KeyMade
+from cro_analyzer.models.accounts import KeyMade, KeyRead
 
 _DAY_S = 86_400
 
@@ -26,6 +27,7 @@ class Scope(StrEnum):
     WEBHOOKS_READ = "webhooks:read"
     WEBHOOKS_WRITE = "webhooks:write"
     KEYS_ADMIN = "keys:admin"
+    TENANT_ADMIN = "tenant:admin"
     USAGE_READ = "usage:read"
     AUDIT_READ = "audit:read"
 
@@ -37,23 +39,19 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="API k
 def show(server: Server = "") -> None:
     """List keys, newest first."""
     with connection.client(server) as client:
-        rows = [
-            (
-                key.id,
-                key.name,
-                key.hint,
-                "active" if key.active else "ended",
-                terminal.moment(key.expires_at),
-                terminal.moment(key.last_used_at),
-                " ".join(key.scopes),
-            )
-            for key in client.keys.list()
-        ]
-    columns = ("id", "name", "key", "state", "expires", "last used", "scopes")
-    if rows:
-        terminal.out().print(terminal.table(columns, rows))
-    else:
-        terminal.say("There are no keys.")
+        found = [line for key in client.keys.list() for line in _lines(key)]
+    terminal.out().print(*found or ["There are no keys."], sep="\n")
+
+
+def _lines(key: KeyRead) -> tuple[Text, Text]:
+    """Show a key on two lines: an id is too long to leave room for a table."""
+    head = Text(terminal.safe(f"{key.id}  {key.name}"), style="bold" if key.active else "dim")
+    head.append(terminal.safe(f"  {key.hint}…"), style="not bold dim")
+    if not key.active:
+        head.append("  ended", style="yellow")
+    used = f"last used {terminal.moment(key.last_used_at)}" if key.last_used_at else "never used"
+    ends = f"until {terminal.moment(key.expires_at)}" if key.expires_at else "no end"
+    return head, Text(terminal.safe(f"  {used} · {ends} · {' '.join(key.scopes)}"), style="dim")
 
 
 @app.command()

@@ -95,7 +95,7 @@ class Run:
     @property
     def platform_folder(self) -> Path:
         """Where a platform of its own keeps its database and files."""
-        return folder_of(self.out) / "platform"
+        return folder_of(self.out).absolute() / "platform"
 
     def write(self, lines: Iterable[str], state: State) -> None:
         """Append lines and make `state` the present one, both or neither, even when the power fails in between."""

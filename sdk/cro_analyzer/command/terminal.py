@@ -22,6 +22,7 @@ _BAR_CELLS = 40
 _LINE_EVERY_S = 10.0
 _MINUTE_S = 60
 _HOUR_S = 3_600
+_CENT = Decimal("0.01")
 _WORDS = {
     "succeeded": ("had", "green"),
     "failed": ("failed", "red"),
@@ -56,8 +57,8 @@ def moment(at: datetime | None) -> str:
 
 
 def money(usd: Decimal) -> str:
-    """Write an amount: to the cent from a dollar on, else so that it is not nothing."""
-    return f"${usd:,.2f}" if usd >= 1 or not usd else f"${usd:.4f}"
+    """Write an amount to the cent; less than that so that it is not nothing."""
+    return f"${usd:,.2f}" if usd >= _CENT or not usd else f"${usd:.4f}"
 
 
 def safe(text: str) -> str:
@@ -157,7 +158,7 @@ class BatchProgress:
         done, urls = self._ended(), self._state.urls
         bar = Table.grid(padding=(0, 2, 0, 0))
         bar.add_row(
-            ProgressBar(total=urls, completed=done, width=_BAR_CELLS),
+            ProgressBar(total=urls, completed=done, width=_BAR_CELLS, complete_style="green", finished_style="green"),
             Text(f"{done:,} / {urls:,}", style="bold"),
             Text(f"{done * 100 // urls} %", style="dim"),
         )

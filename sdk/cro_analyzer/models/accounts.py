@@ -1,6 +1,6 @@
 """Keys, plans, usage and the audit log."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal, TypeAlias
@@ -17,6 +17,7 @@ Scope: TypeAlias = Literal[
     "webhooks:read",
     "webhooks:write",
     "keys:admin",
+    "tenant:admin",
     "usage:read",
     "audit:read",
 ]
@@ -128,6 +129,8 @@ class TenantRead:
     active_jobs: int
     waiting_jobs: int
     today: list[QuotaRead]
+    thresholds: dict[str, dict[str, float]] = field(default_factory=dict)
+    """of rules, in the place of the defaults"""
 
 
 @dataclass(frozen=True, kw_only=True)
