@@ -22,7 +22,7 @@ from standalone.cli import app
 from standalone.settings import StandaloneSettings
 
 
-def machine(tmp_path: Path, server: str = "", **more: object) -> Machine:
+def machine(tmp_path: Path, /, *, server: str = "", **more: object) -> Machine:
     own = {name: more[name] for name in StandaloneSettings.model_fields if name in more}
     gateway = {name: more[name] for name in GatewaySettings.model_fields if name in more}
     renderer = {name: more[name] for name in RendererSettings.model_fields if name in more}
@@ -105,8 +105,8 @@ def test_without_a_key_rules_alone_judge(tmp_path: Path) -> None:
 
 
 def test_a_key_that_cannot_be_asked_about_is_a_doubt(tmp_path: Path) -> None:
-    given = {"anthropic_api_key": SecretStr("sk-ant-x"), "anthropic_base_url": "http://127.0.0.1:9"}
-    found = look(checks.claude, machine(tmp_path, **given))
+    key = SecretStr("sk-ant-x")
+    found = look(checks.claude, machine(tmp_path, anthropic_api_key=key, anthropic_base_url="http://127.0.0.1:9"))
     assert (found.verdict, "ANTHROPIC_API_KEY" in found.remedy) == (Verdict.DOUBT, True), found
     assert "sk-ant" not in found.found
 
@@ -125,7 +125,7 @@ def test_a_port_in_use_is_a_doubt(tmp_path: Path) -> None:
 
 def test_a_service_that_is_away_is_wrong(tmp_path: Path) -> None:
     assert look(checks.service, machine(tmp_path)).verdict is Verdict.UNUSED
-    found = look(checks.service, machine(tmp_path, "http://127.0.0.1:9"))
+    found = look(checks.service, machine(tmp_path, server="http://127.0.0.1:9"))
     assert (found.verdict, "CRO_API_URL" in found.remedy) == (Verdict.WRONG, True)
 
 

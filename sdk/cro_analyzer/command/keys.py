@@ -40,7 +40,7 @@ def show(server: Server = "") -> None:
     """List keys, newest first."""
     with connection.client(server) as client:
         found = [line for key in client.keys.list() for line in _lines(key)]
-    terminal.out().print(*found or ["There are no keys."], sep="\n")
+    terminal.out().print(*found or [Text("There are no keys.")], sep="\n")
 
 
 def _lines(key: KeyRead) -> tuple[Text, Text]:
