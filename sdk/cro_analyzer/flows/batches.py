@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import Unpack
+from typing import Literal, Unpack
 
 from cro_analyzer import decoding, errors
 from cro_analyzer.asking import Entry, Page
@@ -42,15 +42,26 @@ def create(  # noqa: PLR0913  # what may be said of a batch
     options: Page | dict[str, object] | None = None,
     concurrency: int | None = None,
     max_cost_usd: str | None = None,
+    webhook_url: str | None = None,
+    webhook_events: Literal["end", "each"] | None = None,
     idempotency_key: str | None = None,
 ) -> Flow[BatchRead]:
     """Accept up to 10,000 URLs at once, or the address of a `sitemap` that lists them.
 
     Those that cannot be used are set aside with a reason each, and stop nothing. `options`: for all URLs, the
     fields of a single capture or analysis. `concurrency`: 100 where it is not said, at most 500 for the static tier.
-    `max_cost_usd`: what all together may cost; those beyond it are cancelled.
+    `max_cost_usd`: what all together may cost; those beyond it are cancelled. `webhook_events`: what `webhook_url` and
+    your endpoints are told: the batch's end, or each URL's, too.
     """
-    asked = given(sitemap=sitemap, kind=kind, options=options, concurrency=concurrency, max_cost_usd=max_cost_usd)
+    asked = given(
+        sitemap=sitemap,
+        kind=kind,
+        options=options,
+        concurrency=concurrency,
+        max_cost_usd=max_cost_usd,
+        webhook_url=webhook_url,
+        webhook_events=webhook_events,
+    )
     listed = list(urls)
     headers = {"idempotency-key": idempotency_key or str(uuid.uuid4())}
     document = {**asked, **({} if sitemap else {"urls": listed})}
@@ -217,7 +228,7 @@ def fetch_batch(
     """Fetch any number of pages and give one result for each URL, as they end; read contents with `captures.content`.
 
     `static_xhr_concurrency`: pages in work at once, at most 500 for the static tier, which is the one that is used
-    where `tier` says nothing; 100 for others. HTML is taken where `outputs` says nothing. More than 10,000 URLs go as
+    where `tier` says nothing; others go by the service's own number. HTML is taken where `outputs` says nothing. More than 10,000 URLs go as
     several batches, one after another; nothing is kept of what was given. URLs that cannot be used are given as
     `rejected`. Leaving the loop early leaves the batch running: use `batches` to be in control of it.
     """
@@ -227,7 +238,8 @@ def fetch_batch(
             part,
             kind="capture",
             options=options,
-            concurrency=static_xhr_concurrency,
+            # For other tiers a service allows less, and knows best how much.
+            concurrency=static_xhr_concurrency if options["tier"] == "static" else None,
             max_cost_usd=batch_max_cost_usd,
             idempotency_key=f"{idempotency_key}-{number}" if idempotency_key else None,
         )
