@@ -227,10 +227,10 @@ def fetch_batch(
 ) -> Stream[BatchResult]:
     """Fetch any number of pages and give one result for each URL, as they end; read contents with `captures.content`.
 
-    `static_xhr_concurrency`: pages in work at once, at most 500, for the static tier, which is the one that is used where
-    `tier` says nothing; others go by the service's own number. HTML is taken where `outputs` says nothing. More than
-    10,000 URLs go as several batches, one after another; nothing is kept of what was given. URLs that cannot be used are
-    given as `rejected`. Leaving the loop early leaves the batch running: use `batches` to be in control of it.
+    `static_xhr_concurrency`: pages in work at once, at most 500, for the static tier, which is the one that is used
+    where `tier` says nothing; others go by the service's own number. HTML is taken where `outputs` says nothing. More
+    than 10,000 URLs go as several batches, one after another; nothing is kept of what was given. URLs that cannot be
+    used are given as `rejected`. Leaving the loop early leaves the batch running: `batches` gives control of it.
     """
     options: dict[str, object] = {"tier": "static", "outputs": [{"kind": "html"}], **page}
     for number, part in enumerate(_parts(iter(urls))):
