@@ -12,7 +12,7 @@ from gateway.db import Database, Write
 from gateway.hints import QUEUE, Hints, job_topic
 from gateway.jobs import leases, outcomes
 from gateway.jobs.delays import after_busy, after_outage, backoff
-from gateway.jobs.states import Claimed, LeaseLostError, State
+from gateway.jobs.states import Claimed, LeaseLostError, NotEnoughError, State
 from gateway.pipeline import Pipeline
 from gateway.room import Room
 from gateway.settings import GatewaySettings
@@ -58,6 +58,10 @@ class Attempts:
             await self._failed(job, error)
         except LeaseLostError:
             raise
+        except NotEnoughError:
+            metrics.RELEASED.labels("needs_browser").inc()
+            await self._write(lambda db: leases.give_to_browser(db, job))
+            await self._hints.notify(QUEUE)
         except Exception as error:  # outermost: one job's surprise must not stop the others
             log.exception("job_surprised")
             surprise = ServiceError(ErrorCode.INTERNAL, "Something failed on our side.", reason=repr(error))

@@ -10,13 +10,13 @@ from decimal import Decimal
 from contracts import render as wire
 from contracts.analyze import Preset
 from contracts.errors import ErrorCode
-from contracts.fetch import FetchRequest, FetchResult
+from contracts.fetch import FetchRequest, FetchResult, Tier
 from contracts.render import RenderResult
 from contracts.result import Analysis
 from gateway.blobs.base import BlobStore
 from gateway.db import Database
 from gateway.jobs import confidential, outcomes, spending
-from gateway.jobs.states import Claimed, Document, Kind, LeaseLostError, Stage
+from gateway.jobs.states import Claimed, Document, Kind, LeaseLostError, NotEnoughError, Stage
 from gateway.metrics import WORK_SECONDS
 from gateway.orders import analysis_keys, analyze_order, asked, capture_keys, fetch_order, render_order
 from gateway.room import Room
@@ -26,6 +26,17 @@ from runtime.errors import ServiceError
 
 _FIRST_ERROR_STATUS = 400
 _UNAUTHORIZED = 401
+_WHOLE = "ok"
+_ANOTHER_WAY = frozenset(
+    {
+        ErrorCode.TARGET_BLOCKED,
+        ErrorCode.TARGET_REFUSED,
+        ErrorCode.TARGET_TIMEOUT,
+        ErrorCode.TARGET_TLS,
+        ErrorCode.PAGE_EMPTY,
+    }
+)
+"""Failures over plain HTTP that another tier may not have."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +121,7 @@ class Pipeline:
         request = asked(job, await self._secrets(job))
         keys = capture_keys(job, request)
         with self._in_the_pool(job):
-            result = await self._fetch(request, keys)
+            result = await (self._fetch_light(request, keys) if job.light else self._fetch(request, keys))
         result = without_strays(result, keys)
         keys = await self._stored(result, keys)
         if not await self.db.insist(lambda db: outcomes.finish(db, job, result, keys), self.settings.patience):
@@ -132,6 +143,20 @@ class Pipeline:
         order = fetch_order(request, keys, self.ports.blobs, budget)
         result = await self.ports.renderer.post("/fetch", order, FetchResult, budget)
         self._learn(result)
+        return result
+
+    async def _fetch_light(self, request: FetchRequest, keys: dict[str, str]) -> FetchResult:
+        """Have the page over plain HTTP, whatever dearer tier may follow. Raises `NotEnoughError` where one should."""
+        if request.tier is not Tier.AUTO or request.max_tier is Tier.STATIC:
+            return await self._fetch(request, keys)
+        try:
+            result = await self._fetch(request.model_copy(update={"max_tier": Tier.STATIC}), keys)
+        except ServiceError as error:
+            if error.code in _ANOTHER_WAY:
+                raise NotEnoughError from error
+            raise
+        if result.attempts and result.attempts[-1].outcome != _WHOLE:
+            raise NotEnoughError
         return result
 
     @contextmanager

@@ -40,6 +40,9 @@ class GatewaySettings(AccessSettings):
     analyze_budget_seconds: int = Field(120, ge=5, le=175, description="longest analysis of a render")
 
     worker_concurrency: int = Field(4, ge=1, le=200, description="jobs in progress in one worker")
+    worker_light_concurrency: int = Field(
+        100, ge=1, le=500, description="jobs in progress in one worker besides those, which need plain HTTP only"
+    )
     lease_seconds: float = Field(30, ge=1, le=600, description="silence after which a worker counts as dead")
     poll_seconds: float = Field(1, gt=0, le=30, description="longest time to miss a lost wake-up")
     drain_seconds: float = Field(25, ge=0, le=600, description="time to finish on SIGTERM before jobs are given back")

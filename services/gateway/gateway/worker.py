@@ -12,8 +12,8 @@ from gateway import metrics
 from gateway.attempts import Attempts
 from gateway.db import Database
 from gateway.hints import QUEUE, Hints, job_topic
-from gateway.jobs import admission, confidential, leases, spending
-from gateway.jobs.states import Claimed
+from gateway.jobs import admission, confidential, feeding, leases, spending
+from gateway.jobs.states import Claimed, Weight
 from gateway.pipeline import Pipeline, Ports
 from gateway.room import Room
 from gateway.settings import GatewaySettings
@@ -24,6 +24,9 @@ log = structlog.get_logger(__name__)
 
 _BEAT_S = 2.0  # a cancelled job is noticed after two beats, at the price of one small statement each
 _SWEEP_S = 5.0
+_FEED_S = 0.25
+_GATHER_S = 0.02
+_MANY = 20
 
 Key = tuple[str, int]
 
@@ -37,7 +40,7 @@ class Worker:
         self._db = db
         self._hints = hints
         self._settings = settings
-        self._room = Room(settings.worker_concurrency)
+        self._room = Room(settings.worker_concurrency, settings.worker_light_concurrency)
         self._attempts = Attempts(db, hints, Pipeline(db, ports, self._room, settings), self._room, settings)
         self._stopping = False
         self._tasks: dict[Key, asyncio.Task[None]] = {}
@@ -57,6 +60,7 @@ class Worker:
             loops = [
                 group.create_task(self._every(min(_BEAT_S, lease_s / 3), "heartbeat", self._beat)),
                 group.create_task(self._every(min(_SWEEP_S, lease_s / 3), "sweep", self._sweep)),
+                group.create_task(self._every(min(_FEED_S, self._settings.poll_seconds), "feed", self._feed)),
             ]
             while not self._stopping:
                 await self._round(group)
@@ -68,17 +72,22 @@ class Worker:
     async def _round(self, group: asyncio.TaskGroup) -> None:
         """Claim as many jobs as there is room for, then wait for a reason to claim again."""
         self._room.changed.clear()
-        wanted = self._room.free()
-        claimed: list[Claimed] = []
-        if wanted:
-            with self._contained("claim"):
-                async with self._db.once() as db:
-                    claimed = await leases.claim(db, self.id, wanted, self._settings.lease)
+        rooms = {Weight.HEAVY: self._room.free(), Weight.LIGHT: self._room.free_light()}
+        claimed = [job for weight, wanted in rooms.items() if wanted for job in await self._claimed(weight, wanted)]
         for job in claimed:
             self._room.admit(job)
             self._tasks[job.key] = group.create_task(self._work(job))
         if not claimed:
-            await self._idle(has_room=bool(wanted))
+            await self._idle(has_room=any(rooms.values()))
+        elif len(self._tasks) > _MANY:
+            # Many end every second: what they leave free is claimed together.
+            await asyncio.sleep(_GATHER_S)
+
+    async def _claimed(self, weight: Weight, wanted: int) -> list[Claimed]:
+        with self._contained("claim"):
+            async with self._db.once() as db:
+                return await leases.claim(db, self.id, wanted, self._settings.lease, weight)
+        return []
 
     async def _work(self, job: Claimed) -> None:
         try:
@@ -131,6 +140,18 @@ class Worker:
             self._attempts.take_away(key)
             self._tasks[key].cancel()
         self._suspects = missing
+
+    async def _feed(self) -> None:
+        """Let more of each batch into the queue."""
+        async with self._db.read() as db:
+            waiting = await feeding.hungry(db)
+        for batch in waiting:
+            async with self._db.begin() as db:
+                fed = await feeding.feed(db, batch)
+            if fed.let_in:
+                await self._hints.notify(QUEUE)
+            elif fed.refused:
+                log.info("batch_too_dear", batch_id=batch.id, refused=fed.refused)
 
     async def _sweep(self) -> None:
         """Take back the jobs of dead workers, forget the secrets of jobs that ended, show how long the queue is."""

@@ -1,5 +1,7 @@
 """A tenant's day: jobs held against its quota when accepted, given back when they fail, booked once they are done."""
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,21 +19,21 @@ from runtime.errors import ServiceError
 _MICRO = Decimal(1_000_000)
 
 
-async def hold(db: AsyncConnection, tenant_id: str, kind: Kind, limit: int | None) -> str:
-    """Count a job against today's quota, and return the day. Raises QUOTA_EXCEEDED at `limit` (None: no limit).
+async def hold(db: AsyncConnection, tenant_id: str, kind: Kind, limit: int | None, count: int = 1) -> str:
+    """Count jobs against today's quota, and return the day. Raises QUOTA_EXCEEDED above `limit` (None: no limit).
 
     The row is locked until the commit, so any number of requests together get no more than there is.
     """
     now = datetime.now(UTC)
     day = now.date().isoformat()
-    row = {"tenant_id": tenant_id, "day": day, "kind": kind, "held": 1}
+    row = {"tenant_id": tenant_id, "day": day, "kind": kind, "held": count}
     upsert = (postgresql.insert if db.dialect.name == "postgresql" else sqlite.insert)(usage_days).values(row)
     statement = upsert.on_conflict_do_update(
         index_elements=[usage_days.c.tenant_id, usage_days.c.day, usage_days.c.kind],
-        set_={"held": usage_days.c.held + 1},
-        where=true() if limit is None else usage_days.c.held < limit,
+        set_={"held": usage_days.c.held + count},
+        where=true() if limit is None else usage_days.c.held <= limit - count,
     ).returning(usage_days.c.held)
-    if limit == 0 or (await db.execute(statement)).first() is None:
+    if (limit is not None and count > limit) or (await db.execute(statement)).first() is None:
         raise _used_up(kind, limit or 0, now)
     return day
 
@@ -47,6 +49,22 @@ async def give_back(db: AsyncConnection, tenant_id: str, job_id: str, outcome: S
     counted: Any = usage_days.c.failed if outcome is State.FAILED else usage_days.c.cancelled
     values = {"held": usage_days.c.held - 1, counted.name: counted + 1}
     await db.execute(update(usage_days).where(_day_of(tenant_id, job_id)).values(values))
+
+
+async def give_back_many(db: AsyncConnection, tenant_id: str, kind: Kind, days: Iterable[str | None]) -> None:
+    """Take cancelled jobs of one kind off the quotas of their days."""
+    for day, count in sorted(Counter(day for day in days if day).items()):
+        mine = (usage_days.c.tenant_id == tenant_id) & (usage_days.c.day == day) & (usage_days.c.kind == kind)
+        values = {"held": usage_days.c.held - count, "cancelled": usage_days.c.cancelled + count}
+        await db.execute(update(usage_days).where(mine).values(values))
+
+
+async def hold_many_again(db: AsyncConnection, tenant_id: str, kind: Kind, days: Iterable[str | None]) -> None:
+    """Count revived jobs of one kind against the quotas of their days once more, whatever the limits."""
+    for day, count in sorted(Counter(day for day in days if day).items()):
+        mine = (usage_days.c.tenant_id == tenant_id) & (usage_days.c.day == day) & (usage_days.c.kind == kind)
+        values = {"held": usage_days.c.held + count, "failed": usage_days.c.failed - count}
+        await db.execute(update(usage_days).where(mine).values(values))
 
 
 async def hold_again(db: AsyncConnection, tenant_id: str, job_id: str) -> None:

@@ -1,12 +1,14 @@
 """Putting a job in the queue, in an order that is fair between tenants."""
 
-from sqlalchemy import ColumnElement, ScalarSelect, case, func, insert, null, select
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, ScalarSelect, case, func, insert, null, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway import walls
 from gateway.jobs import accounts, admission, confidential
-from gateway.jobs.states import NewJob, Priority, Stage
+from gateway.jobs.states import Kind, NewJob, Priority, Stage, is_light
 from gateway.tables import IS_QUEUED, IS_RUNNING, jobs, lanes
 from gateway.times import now_plus
 from runtime.ids import new_id
@@ -18,7 +20,7 @@ async def enqueue(db: AsyncConnection, job: NewJob) -> str:
     """Write the row that is the job, and return its id. Raises QUOTA_EXCEEDED when the tenant's day is used up."""
     allowed = await admission.terms(db, job.tenant_id)
     day = await accounts.hold(db, job.tenant_id, job.kind, (allowed.daily or {}).get(job.kind))
-    order_key = await _next_key(db, job, allowed.share)
+    order_key = await next_key(db, Lane(job.tenant_id, job.kind, job.priority), _COST / allowed.share)
     job_id = new_id(job.kind.id_prefix)
     row = {
         "id": job_id,
@@ -35,6 +37,7 @@ async def enqueue(db: AsyncConnection, job: NewJob) -> str:
         "run_at": now_plus(),
         "created_at": now_plus(),
         "quota_day": day,
+        "light": int(is_light(job.options, job.priority)),
     }
     await db.execute(insert(jobs).values(row))
     if job.secrets:
@@ -42,18 +45,38 @@ async def enqueue(db: AsyncConnection, job: NewJob) -> str:
     return job_id
 
 
-async def _next_key(db: AsyncConnection, job: NewJob, share: float) -> float:
-    """Start-time fair queueing: key = max(head of the queue, the tenant's last key + cost / share).
+@dataclass(frozen=True)
+class Lane:
+    """Whose work it is, of which kind and class."""
+
+    tenant_id: str
+    kind: Kind
+    priority: Priority
+
+
+async def next_keys(db: AsyncConnection, lane: Lane, share: float, count: int) -> list[float]:
+    """Return the order keys of `count` jobs of one tenant, first to last, as if they came one by one."""
+    step = _COST / share
+    first = await next_key(db, lane, step)
+    last = first + step * (count - 1)
+    ours = (lanes.c.tenant_id == lane.tenant_id) & (lanes.c.kind == lane.kind)
+    statement = update(lanes).where(ours, lanes.c.priority == int(lane.priority))
+    await db.execute(statement.values(last_key=last))
+    return [first + step * place for place in range(count)]
+
+
+async def next_key(db: AsyncConnection, lane: Lane, step: float) -> float:
+    """Start-time fair queueing: key = max(head of the queue, the tenant's last key + step), step = cost / share.
 
     So a tenant's thousandth waiting job stands behind every other tenant's first, and its thousandth capture behind
     its own first analysis. The upsert holds the lane until the commit, which keeps one tenant's keys apart.
     """
     # The head is that of the whole queue.
     await walls.widen(db)
-    fresh = _head(job.priority)
-    row = {"tenant_id": job.tenant_id, "kind": job.kind, "priority": int(job.priority), "last_key": fresh}
+    fresh = _head(lane.priority)
+    row = {"tenant_id": lane.tenant_id, "kind": lane.kind, "priority": int(lane.priority), "last_key": fresh}
     upsert = (postgresql.insert if db.dialect.name == "postgresql" else sqlite.insert)(lanes).values(row)
-    behind_own = lanes.c.last_key + _COST / share
+    behind_own = lanes.c.last_key + step
     later = case((upsert.excluded.last_key > behind_own, upsert.excluded.last_key), else_=behind_own)
     statement = upsert.on_conflict_do_update(
         index_elements=[lanes.c.tenant_id, lanes.c.kind, lanes.c.priority], set_={"last_key": later}

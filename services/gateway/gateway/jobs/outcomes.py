@@ -6,13 +6,14 @@ from sqlalchemy import delete, insert, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import ErrorCode
-from contracts.fetch import FetchResult
+from contracts.fetch import FetchResult, Tier
 from contracts.render import RenderResult
 from contracts.result import Analysis
 from contracts.wire import Wire
-from gateway.jobs import accounts, admission, confidential, records, spending
+from gateway.jobs import accounts, admission, briefs, confidential, records, spending, tallies
 from gateway.jobs.leases import mine
 from gateway.jobs.states import Claimed, Kind, Stage, State
+from gateway.jobs.tallies import Ended
 from gateway.tables import jobs, renders, results
 from gateway.times import now_plus
 from runtime.errors import ServiceError
@@ -61,7 +62,8 @@ async def finish(db: AsyncConnection, job: Claimed, result: Wire, keys: dict[str
 
     `keys`: the blob keys of artifacts that belong to the result itself.
     """
-    done = update(jobs).where(mine(job)).values(state=State.SUCCEEDED, error_code=null(), **_DONE)
+    brief = briefs.of(job, result) if job.batch_id else null()
+    done = update(jobs).where(mine(job)).values(state=State.SUCCEEDED, error_code=null(), brief=brief, **_DONE)
     if not (await db.execute(done)).rowcount:
         return await _ended_by_us(db, job, State.SUCCEEDED)
     row = {
@@ -78,7 +80,12 @@ async def finish(db: AsyncConnection, job: Claimed, result: Wire, keys: dict[str
     await spending.settle(db, job.id, job.tenant_id, cost)
     # As at acceptance, the tenant's row is locked before its day: the other way round two could wait for each other.
     await admission.promote(db, job.tenant_id)
-    await accounts.book(db, job, result.cost_usd if isinstance(result, FetchResult) else cost)
+    cost = result.cost_usd if isinstance(result, FetchResult) else cost
+    await accounts.book(db, job, cost)
+    if job.batch_id:
+        tier = result.tier if isinstance(result, FetchResult) else Tier.BROWSER
+        microusd = int((cost * 1_000_000).to_integral_value())
+        await tallies.ended(db, job.batch_id, Ended(State.SUCCEEDED, tier=tier, cost_microusd=microusd))
     return True
 
 
@@ -90,6 +97,8 @@ async def fail(db: AsyncConnection, job: Claimed, error: ServiceError) -> bool:
         await spending.release(db, job.id)
         await admission.promote(db, job.tenant_id)
         await accounts.give_back(db, job.tenant_id, job.id, State.FAILED)
+        if job.batch_id:
+            await tallies.ended(db, job.batch_id, Ended(State.FAILED))
         return True
     return await _ended_by_us(db, job, State.FAILED)
 
@@ -102,6 +111,9 @@ async def _ended_by_us(db: AsyncConnection, job: Claimed, state: State) -> bool:
 
 async def cancel(db: AsyncConnection, kind: Kind, tenant_id: str, job_id: str) -> bool:
     """End a job that is not finished; a worker that holds it finds its lease gone. False: there was none to end."""
+    # Locked before the change, as a batch's counters need to know where it was.
+    before = select(jobs.c.batch_id, jobs.c.state).where(records.owned(kind, tenant_id), jobs.c.id == job_id)
+    was = (await db.execute(before.with_for_update())).first()
     open_states = [state for state in State if not state.final]
     statement = update(jobs).where(records.owned(kind, tenant_id), jobs.c.id == job_id, jobs.c.state.in_(open_states))
     text = f"The {kind.value} was cancelled on request."
@@ -112,6 +124,8 @@ async def cancel(db: AsyncConnection, kind: Kind, tenant_id: str, job_id: str) -
     await spending.release(db, job_id)
     await admission.promote(db, tenant_id)
     await accounts.give_back(db, tenant_id, job_id, State.CANCELLED)
+    if was is not None and was.batch_id:
+        await tallies.ended(db, was.batch_id, Ended(State.CANCELLED, held=int(was.state == State.HELD)))
     return True
 
 
@@ -133,7 +147,10 @@ async def requeue(db: AsyncConnection, tenant_id: str, job_id: str) -> bool:
         "error_code": null(),
         "error_detail": null(),
     }
-    if not (await db.execute(statement.values(values))).rowcount:
+    row = (await db.execute(statement.values(values).returning(jobs.c.batch_id))).first()
+    if row is None:
         return False
     await accounts.hold_again(db, tenant_id, job_id)
+    if row.batch_id:
+        await tallies.revived(db, row.batch_id, 1, held=0)
     return True

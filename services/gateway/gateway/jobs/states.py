@@ -7,13 +7,20 @@ from typing import TypeAlias
 
 from contracts.analyze import Preset
 from contracts.fetch import Tier
+from contracts.outputs import DocumentKind
+from contracts.visit import Prepare
 
 Document: TypeAlias = dict[str, object]
 """JSON as a column holds it."""
 
 
 class State(StrEnum):
-    """Where a job is. The last three are final; `waiting`: its tenant has as many in the queue as its plan allows."""
+    """Where a job is. The last three are final.
+
+    `waiting`: its tenant has as many in the queue as its plan allows. `held`: the same of its batch.
+    """
+
+    HELD = "held"
 
     WAITING = "waiting"
     QUEUED = "queued"
@@ -27,6 +34,29 @@ class State(StrEnum):
     def final(self) -> bool:
         """Nothing will change any more."""
         return self in {State.SUCCEEDED, State.FAILED, State.CANCELLED}
+
+
+class BatchState(StrEnum):
+    """Where a batch is. The last two are final, but for failed URLs that are tried once more."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        """Nothing will change any more by itself."""
+        return self in {BatchState.COMPLETED, BatchState.CANCELLED}
+
+
+class Weight(StrEnum):
+    """What a worker has room for: `light` jobs need plain HTTP only."""
+
+    ANY = "any"
+    LIGHT = "light"
+    HEAVY = "heavy"
 
 
 class Stage(StrEnum):
@@ -87,6 +117,8 @@ class Claimed:
     age: timedelta
     kind: Kind = Kind.ANALYSIS
     options: Document | None = None
+    light: bool = False
+    batch_id: str | None = None
 
     @property
     def key(self) -> tuple[str, int]:
@@ -96,7 +128,28 @@ class Claimed:
     @property
     def needs_browser(self) -> bool:
         """Whether a browser is needed now, or may be: only the static tier never takes one."""
-        return self.stage is Stage.RENDER and (self.options or {}).get("tier") != Tier.STATIC
+        return self.stage is Stage.RENDER and not self.light and (self.options or {}).get("tier") != Tier.STATIC
+
+
+_DOCUMENTS = {kind.value for kind in DocumentKind}
+_UNPREPARED = Prepare().model_dump(mode="json")
+
+
+def is_light(options: Document | None, priority: Priority) -> bool:
+    """Tell whether plain HTTP is all that a capture needs for now.
+
+    In batches, `auto` begins so too, and asks for a browser's place only where that is not enough.
+    """
+    if not options or options.get("tier") == Tier.STATIC:
+        return bool(options)
+    outputs = options.get("outputs")
+    documents = isinstance(outputs, list) and all(output["kind"] in _DOCUMENTS for output in outputs)
+    bare = options.get("prepare") == _UNPREPARED and options.get("settle") is None
+    return priority is Priority.BATCH and options.get("tier") == Tier.AUTO and documents and bare
+
+
+class NotEnoughError(Exception):
+    """Plain HTTP did not give the page whole: a browser is needed."""
 
 
 class LeaseLostError(Exception):
