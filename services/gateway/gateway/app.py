@@ -13,6 +13,7 @@ from gateway.analyses import endpoints as analyses
 from gateway.audit import endpoints as audit
 from gateway.audit.recorder import Recorder
 from gateway.audit.trail import Trail
+from gateway.batches import endpoints as batches
 from gateway.blobs import endpoints as blob_endpoints
 from gateway.blobs.files import open_files
 from gateway.captures import endpoints as captures
@@ -71,6 +72,7 @@ def create_app(settings: GatewaySettings, *, hints: Hints | None = None) -> Fast
     app.add_middleware(Recorder, trail=Trail(db))
     app.include_router(analyses.router, dependencies=[needs("analyses")])
     app.include_router(captures.router, dependencies=[needs("captures")])
+    app.include_router(batches.router, dependencies=[needs("batches")])
     app.include_router(simple.router, dependencies=[needs("analyses")])
     for routes in (keys.router, tenants.router, usage.router, audit.router):
         app.include_router(routes)

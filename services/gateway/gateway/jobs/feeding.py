@@ -40,7 +40,7 @@ class Fed:
 
 async def hungry(db: AsyncConnection) -> list[Hungry]:
     """Return batches whose part of the queue is at most four fifths full, oldest first: it is filled in bulk."""
-    roomy = _IN_QUEUE * 5 <= batches.c.concurrency * 4
+    roomy = batches.c.concurrency * 4 >= _IN_QUEUE * 5
     statement = select(batches.c.id, batches.c.tenant_id).where(IS_FED, batches.c.held > 0, roomy)
     rows = await db.execute(statement.order_by(batches.c.id).limit(_LOOK))
     return [Hungry(row.id, row.tenant_id) for row in rows]

@@ -69,9 +69,7 @@ def upgrade() -> None:
         sa.Column("code", sa.String(40), nullable=False),
         sa.Column("detail", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("batch_id", "place", name="pk_batch_rejects"),
-        sa.ForeignKeyConstraint(
-            ["batch_id"], ["batches.id"], ondelete="CASCADE", name="fk_batch_rejects_batch_id"
-        ),
+        sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], ondelete="CASCADE", name="fk_batch_rejects_batch_id"),
     )
     if op.get_bind().dialect.name == "postgresql":
         for table in WALLED:
