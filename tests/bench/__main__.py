@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from runtime import logging
-from tests.bench import captures, claim, documents, egress, fetch, judging, memory, render
+from tests.bench import batches, captures, claim, documents, egress, fetch, judging, memory, render
 
 
 def _cpu() -> str:
@@ -42,6 +42,7 @@ def main() -> None:
         "egress": egress.report,
         "documents": documents.report,
         "fetch": fetch.report,
+        "batches": lambda: batches.report(batches.LONG, many=10),
         "claim": lambda: ["### The queue", "", *asyncio.run(claim.report()), ""],
         "judging": judging.report,
         "analyze": lambda: memory.analyze_peak("agency"),

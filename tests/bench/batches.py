@@ -128,9 +128,7 @@ def measure(here: World, urls: int) -> Figures:
         finished = time.monotonic() - begun
         used = {name: seconds - cpu[name] for name, seconds in _cpu(here).items()}
         size, seconds, growth = _streamed(client, here, batch_id)
-    return Figures(
-        accepted, finished, peak - memory, used, size / seconds / 1e6, size / 1e6, growth, batch["counts"]
-    )
+    return Figures(accepted, finished, peak - memory, used, size / seconds / 1e6, size / 1e6, growth, batch["counts"])
 
 
 def _until_ended(client: httpx2.Client, batch_id: str) -> dict[str, Any]:

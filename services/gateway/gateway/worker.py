@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import structlog
@@ -43,6 +43,7 @@ class Worker:
         self._room = Room(settings.worker_concurrency, settings.worker_light_concurrency)
         self._attempts = Attempts(db, hints, Pipeline(db, ports, self._room, settings), self._room, settings)
         self._stopping = False
+        self._over = asyncio.Event()
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._suspects: set[Key] = set()
         self._database_failed_at = float("-inf")
@@ -57,16 +58,17 @@ class Worker:
         log.info("worker_started", worker_id=self.id, concurrency=self._settings.worker_concurrency)
         async with asyncio.TaskGroup() as group:
             lease_s = self._settings.lease_seconds
-            loops = [
-                group.create_task(self._every(min(_BEAT_S, lease_s / 3), "heartbeat", self._beat)),
-                group.create_task(self._every(min(_SWEEP_S, lease_s / 3), "sweep", self._sweep)),
-                group.create_task(self._every(min(_FEED_S, self._settings.poll_seconds), "feed", self._feed)),
-            ]
+            for seconds, name, tick in (
+                (min(_BEAT_S, lease_s / 3), "heartbeat", self._beat),
+                (min(_SWEEP_S, lease_s / 3), "sweep", self._sweep),
+                (min(_FEED_S, self._settings.poll_seconds), "feed", self._feed),
+            ):
+                group.create_task(self._every(seconds, name, tick))
             while not self._stopping:
                 await self._round(group)
             await self._drain()
-            for loop in loops:
-                loop.cancel()
+            # They end between two rounds: a statement that is cancelled costs its connection.
+            self._over.set()
         log.info("worker_stopped", worker_id=self.id)
 
     async def _round(self, group: asyncio.TaskGroup) -> None:
@@ -109,10 +111,11 @@ class Worker:
             await asyncio.gather(*waits, return_exceptions=True)
 
     async def _every(self, seconds: float, name: str, tick: Callable[[], Awaitable[None]]) -> None:
-        while True:
+        while not self._over.is_set():
             with self._contained(name):
                 await tick()
-            await asyncio.sleep(seconds)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), seconds)
 
     @contextmanager
     def _contained(self, loop: str) -> Iterator[None]:

@@ -5,13 +5,13 @@ import csv
 import io
 import json
 from collections import Counter
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from contracts.errors import ErrorCode
 from contracts.fetch import FetchRequest, Tier
-from gateway.access.plans import Plan
 from runtime.errors import ServiceError
 from tests.fixtures.accounts import account
 from tests.fixtures.gateway import Platform
@@ -272,7 +272,7 @@ async def test_analyses_come_in_batches_too(working: Platform) -> None:
 
 
 async def test_a_ceiling_for_all_urls_ends_those_beyond_it(working: Platform) -> None:
-    working.fleet.change_fetch = {"cost_usd": "0.01"}
+    working.fleet.change_fetch = {"cost_usd": Decimal("0.01")}
     options = {"tier": "unblocker", "outputs": [{"kind": "html"}], "max_cost_usd": "0.01"}
     body = {"kind": "capture", "urls": urls(8), "options": options, "max_cost_usd": "0.05"}
     batch_id = (await submit(working, body))["id"]
@@ -324,13 +324,13 @@ async def test_progress_is_told_as_events(working: Platform) -> None:
 
 
 async def test_quota_and_size_follow_the_plan(guarded: Platform) -> None:
-    plan = Plan(name="tiny", max_batch=5, daily={"capture": 4}, tiers=(Tier.STATIC,))
-    a = await account(guarded, "ten_a", plan=plan)
-    answer = await a.http.post("/v1/batches", json=static_batch(urls(10_001)))
-    assert answer.status_code == 422
-    used = await a.http.post("/v1/batches", json=static_batch(urls(5)))
+    a = await account(guarded, "ten_a", plan=guarded.parts.plans["free"])
+    answer = await a.http.post("/v1/batches", json=static_batch(urls(101)))
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "urls")
+    for _ in range(2):
+        first = await a.http.post("/v1/batches", json=static_batch(urls(100)))
+        assert first.status_code == 202, first.text
+    used = await a.http.post("/v1/batches", json=static_batch(urls(1)))
     assert (used.status_code, used.json()["code"]) == (429, "quota_exceeded")
-    fits = await a.http.post("/v1/batches", json=static_batch(urls(4)))
-    assert fits.status_code == 202, fits.text
-    await a.http.post(f"/v1/batches/{fits.json()['id']}/cancel")
-    assert (await a.http.post("/v1/batches", json=static_batch(urls(4)))).status_code == 202
+    await a.http.post(f"/v1/batches/{first.json()['id']}/cancel")
+    assert (await a.http.post("/v1/batches", json=static_batch(urls(100)))).status_code == 202

@@ -32,7 +32,16 @@ async def belongings(a: Account) -> dict[str, str]:
     """Return one of everything that a tenant can have, by the name of its path parameter."""
     analysis = (await a.http.post("/v1/analyses", json={"url": "https://shop.test/"})).json()["id"]
     capture = (await a.http.post("/v1/captures", json={"url": "https://shop.test/"})).json()["id"]
-    return {"analysis_id": analysis, "task_id": analysis, "capture_id": capture, "key_id": a.key_id, **NO_ID}
+    listed = {"urls": ["https://shop.test/a"], "options": {"preset": "rules"}}
+    batch = (await a.http.post("/v1/batches", json=listed)).json()["id"]
+    return {
+        "batch_id": batch,
+        "analysis_id": analysis,
+        "task_id": analysis,
+        "capture_id": capture,
+        "key_id": a.key_id,
+        **NO_ID,
+    }
 
 
 async def test_every_route_answers_not_found_for_what_is_anothers(guarded: Platform) -> None:
