@@ -170,16 +170,21 @@ def _rows(name: str, here: World, urls: int) -> list[str]:
     assert had.counts["succeeded"] == urls, had.counts
     cpu = ", ".join(f"{part} {seconds / urls * 1_000:.1f}" for part, seconds in had.cpu_s.items())
     return [
-        f"| {name} | {urls:,} | {had.accepted_s:.2f} | {had.finished_s:.1f} | {urls / had.finished_s:.0f} | {cpu} | "
-        f"{had.growth_mb:.0f} | {had.stream_mb:.1f} | {had.stream_mb_s:.0f} | {had.stream_growth_mb:.0f} |"
+        (
+            f"| {name} | {urls:,} | {had.accepted_s:.2f} | {had.finished_s:.1f} | "
+            f"{urls / had.finished_s:.0f} | {cpu} | "
+            f"{had.growth_mb:.0f} | {had.stream_mb:.1f} | {had.stream_mb_s:.0f} | {had.stream_growth_mb:.0f} |"
+        )
     ]
 
 
 def report(urls: int = SHORT, databases: tuple[str, ...] = ("postgres", "sqlite"), many: int = 0) -> list[str]:
     """Measure; return a Markdown table."""
     lines = [
-        "| database | URLs | accepted s | finished s | URLs/s | CPU ms per URL | growth MB | results MB | MB/s "
-        "| growth MB |",
+        (
+            "| database | URLs | accepted s | finished s | URLs/s | CPU ms per URL | growth MB | results MB | MB/s "
+            "| growth MB |"
+        ),
         "|---|---:|---:|---:|---:|---|---:|---:|---:|---:|",
     ]
     with ExitStack() as stack:

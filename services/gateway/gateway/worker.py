@@ -86,10 +86,11 @@ class Worker:
             await asyncio.sleep(_GATHER_S)
 
     async def _claimed(self, weight: Weight, wanted: int) -> list[Claimed]:
+        claimed: list[Claimed] = []
         with self._contained("claim"):
             async with self._db.once() as db:
-                return await leases.claim(db, self.id, wanted, self._settings.lease, weight)
-        return []
+                claimed = await leases.claim(db, self.id, wanted, self._settings.lease, weight)
+        return claimed
 
     async def _work(self, job: Claimed) -> None:
         try:

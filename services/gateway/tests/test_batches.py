@@ -219,7 +219,7 @@ async def test_pause_holds_resume_goes_on_and_cancel_ends(platform: Platform) ->
     assert (paused["status"], paused["counts"]["queued"]) == ("paused", 0)
     assert paused["counts"]["held"] + paused["counts"]["running"] == 20
     go.set()
-    while (batch := await seen(platform, batch_id))["counts"]["running"]:
+    while (batch := await seen(platform, batch_id))["counts"]["running"]:  # noqa: ASYNC110  # the database has no event
         await asyncio.sleep(0.02)
     assert batch["counts"]["succeeded"] == paused["counts"]["running"]
     go.clear()
@@ -295,15 +295,15 @@ async def test_hosts_take_turns(platform: Platform) -> None:
 async def test_interactive_work_goes_before_a_batch(platform: Platform) -> None:
     batch_id = (await submit(platform, static_batch(urls(30), concurrency=30)))["id"]
     worker = platform.worker(worker_light_concurrency=1)
-    go = asyncio.Event()
+    reached, go = asyncio.Event(), asyncio.Event()
 
     async def hold(_: FetchRequest) -> None:
+        reached.set()
         await go.wait()
 
     platform.fleet.before_fetch = hold
     task = asyncio.create_task(worker.run())
-    while not platform.fleet.fetches:
-        await asyncio.sleep(0.01)
+    await asyncio.wait_for(reached.wait(), 30)
     await platform.http.post("/v1/captures", json={"url": "https://now.test/", **STATIC})
     go.set()
     await ended(platform, batch_id)

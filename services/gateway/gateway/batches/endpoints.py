@@ -177,7 +177,7 @@ async def refused(
         **refusals(ErrorCode.NOT_FOUND, ErrorCode.INVALID_REQUEST),
     },
 )
-async def show_results(  # noqa: PLR0913  # a route's parameters are its arguments
+async def show_results(  # noqa: PLR0913, PLR0917  # a route's parameters are its arguments
     request: Request,
     parts: TheParts,
     caller: TheCaller,

@@ -98,7 +98,7 @@ _NAMES = [name for name in Record.__dataclass_fields__ if name != "now"]
 _COLUMNS = [batches.c[name] for name in _NAMES]
 
 
-def _record(row: Row[Any]) -> Record:
+def _record(row: Row[*tuple[Any, ...]]) -> Record:
     fields = {**dict(row._mapping), "kind": Kind(row.kind), "state": BatchState(row.state)}  # noqa: SLF001  # SQLAlchemy's public name
     return Record(**fields)
 

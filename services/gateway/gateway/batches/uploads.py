@@ -19,6 +19,7 @@ from gateway.batches.entries import Entry
 from gateway.batches.schemas import BatchAsked, BatchCreate
 from runtime.errors import ServiceError
 
+_READ = 1024 * 1024
 MAX_BODY = 48 * 1024 * 1024
 """Ten thousand of the longest URLs that there may be, and a little more."""
 
@@ -34,7 +35,10 @@ class Submission:
 
 @asynccontextmanager
 async def reading(request: Request) -> AsyncIterator[Submission]:
-    """Read a request; its file is there as long as this is open. Raises `ServiceError`: INVALID_REQUEST, PAYLOAD_TOO_LARGE."""
+    """Read a request; its file is there as long as this is open.
+
+    Raises `ServiceError`: INVALID_REQUEST, PAYLOAD_TOO_LARGE.
+    """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if int(request.headers.get("content-length", "0") or "0") > MAX_BODY:
         raise _too_large()
@@ -88,9 +92,11 @@ def _form(form: FormData) -> Submission:
 
 
 def _digest(file: Uploaded) -> bytes:
-    found = hashlib.file_digest(file.file, "sha256").digest()
+    digest = hashlib.sha256()
+    while chunk := file.file.read(_READ):
+        digest.update(chunk)
     file.file.seek(0)
-    return found
+    return digest.digest()
 
 
 def _is_ndjson(file: Uploaded) -> bool:
