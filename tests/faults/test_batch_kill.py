@@ -16,7 +16,7 @@ import pytest
 
 from tests.fixtures.fleet import Fleet, served
 
-URLS = 300
+URLS = 90
 
 
 @contextmanager
@@ -76,7 +76,7 @@ def test_killed_workers_lose_no_url_and_end_none_twice(
         client = stack.enter_context(httpx2.Client(base_url=origin, timeout=60, trust_env=False))
         listed = [f"https://shop.test/{number}" for number in range(URLS)]
         options = {"tier": "static", "outputs": [{"kind": "html"}]}
-        body = {"kind": "capture", "urls": listed, "options": options, "concurrency": 50}
+        body = {"kind": "capture", "urls": listed, "options": options, "concurrency": 20}
         batch_id = client.post("/v1/batches", json=body).raise_for_status().json()["id"]
         for reached in (1, URLS // 3):
             victim, line = stack.enter_context(gateway("worker", environment))
