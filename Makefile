@@ -75,6 +75,10 @@ check: lint type test ## Everything that CI runs
 bench: setup ## Speed against the baselines, side by side in one run
 	@$(BIN)/python -m tests.bench
 
+.PHONY: eval
+eval: setup ## How good the rules are (and Claude): make eval [ARGS="--ai-budget 1"]
+	@PYTHONPATH=. $(BIN)/python -m evals $(ARGS)
+
 .PHONY: soak burst hostile
 soak: setup ## Thousands of renders, nothing may grow: make soak [N=5000]
 	@$(BIN)/python -m tests.load soak $(or $(N),5000)
@@ -87,7 +91,7 @@ hostile: setup ## Pages that mean harm beside good ones: make hostile [N=3 round
 
 # --- maintenance -------------------------------------------------------------------------------------------------------
 
-.PHONY: lock generate clean
+.PHONY: lock generate vendor clean
 EXPORT = $(BIN)/uv export -q --frozen --no-emit-workspace --no-header --no-annotate
 lock: setup ## Renew the locked requirements after a change of dependencies
 	@$(BIN)/uv lock -q
@@ -99,6 +103,9 @@ lock: setup ## Renew the locked requirements after a change of dependencies
 
 generate: setup ## Write the generated docs anew (openapi, rules, errors)
 	@$(BIN)/python -m tests.generate
+
+vendor: setup ## Fetch axe-core and web-vitals at their pinned versions and check them
+	@$(BIN)/python -m tests.vendor
 
 clean: ## Remove the environment and all caches, keep data
 	@rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,3 +1,9 @@
 """Fixtures that every suite may use."""
 
-pytest_plugins = ["tests.fixtures.site", "tests.fixtures.pages", "tests.fixtures.shop", "tests.fixtures.postgres"]
+pytest_plugins = [
+    "tests.fixtures.site",
+    "tests.fixtures.pages",
+    "tests.fixtures.shop",
+    "tests.fixtures.postgres",
+    "tests.fixtures.redis",
+]

@@ -11,7 +11,22 @@ from pathlib import Path
 import psutil
 
 from runtime import logging
-from tests.bench import batches, captures, claim, documents, egress, fetch, judging, memory, render
+from tests.bench import (
+    batches,
+    captures,
+    claim,
+    documents,
+    egress,
+    fairness,
+    fetch,
+    gateway_load,
+    judging,
+    memory,
+    render,
+    rules,
+    tokens,
+    waiting,
+)
 
 
 def _cpu() -> str:
@@ -42,9 +57,14 @@ def main() -> None:
         "egress": egress.report,
         "documents": documents.report,
         "fetch": fetch.report,
-        "batches": lambda: batches.report(batches.LONG, many=10),
+        "rules": rules.report,
+        "batches": lambda: batches.report(batches.SHORT),
         "claim": lambda: ["### The queue", "", *asyncio.run(claim.report()), ""],
         "judging": judging.report,
+        "fairness": lambda: ["### Fairness between tenants", "", *asyncio.run(fairness.report())],
+        "tokens": tokens.report,
+        "waiting": waiting.report,
+        "gateway-load": lambda: asyncio.run(gateway_load.report(full=False, parts=[])),
         "analyze": lambda: memory.analyze_peak("agency"),
         "leak": lambda: asyncio.run(memory.leak(200)),
     }

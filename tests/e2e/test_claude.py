@@ -39,6 +39,6 @@ def test_a_report_with_rules_and_model(pages: Pages, tmp_path_factory: pytest.Te
 
 
 def analyse(client: httpx2.Client, url: str, preset: str) -> Analysis:
-    job = client.post("/v1/analyses", json={"url": url, "preset": preset, "wait": 120}).json()
+    job = client.post("/v1/analyses", json={"url": url, "preset": preset, "wait": 120, "refresh": True}).json()
     assert job["status"] == "succeeded", job["error"]
     return Analysis.model_validate(job["result"])

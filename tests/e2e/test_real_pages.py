@@ -55,7 +55,7 @@ def test_findings_point_at_the_page(analyses: dict[str, Analysis], name: str) ->
 def test_the_same_page_gives_the_same_findings(
     served: httpx2.Client, pages: Pages, analyses: dict[str, Analysis]
 ) -> None:
-    body = {"url": pages.urls["new-age"], "preset": "rules", "wait": 120}
+    body = {"url": pages.urls["new-age"], "preset": "rules", "wait": 120, "refresh": True}
     again = Analysis.model_validate(served.post("/v1/analyses", json=body).json()["result"])
     first = analyses["new-age"]
     assert {f.fingerprint for f in again.findings} == {f.fingerprint for f in first.findings}

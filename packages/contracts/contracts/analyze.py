@@ -1,12 +1,17 @@
-"""What the analyzer is asked. It answers with `contracts.result.Analysis`."""
+"""What the analyzer is asked. It answers with `contracts.result.Analyzed`."""
 
 from decimal import Decimal
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AllowInfNan, Field
 
 from contracts.render import RenderResult, TransferSlot
+from contracts.result import Memo
 from contracts.wire import PublicInput
+
+Overrides = dict[str, dict[str, Annotated[float, AllowInfNan(False)]]]  # noqa: FBT003  # its only argument
+"""Rule id → name of a threshold → a tenant's own value."""
 
 
 class Preset(StrEnum):
@@ -19,7 +24,7 @@ class Preset(StrEnum):
 
 
 class AnalyzeRequest(PublicInput):
-    """A rendered page and where to read its artifacts."""
+    """A rendered page, or (`render.source` upload) a picture of one, and where to read its artifacts."""
 
     job_id: str = Field("", max_length=100)
     tenant_id: str = Field("", max_length=100)
@@ -29,4 +34,9 @@ class AnalyzeRequest(PublicInput):
     downloads: dict[str, TransferSlot] = Field(description="artifact name → where to GET it; inline data needs none")
     asset_keys: dict[str, str] = Field(default_factory=dict, description="artifact name → key to name in the result")
     ai_budget_usd: Decimal | None = Field(None, ge=0, description="the model may cost no more; none: no limit")
+    overrides: Overrides = Field(
+        default_factory=dict, max_length=60, description="thresholds that replace the defaults; the result names them"
+    )
     budget_ms: int = Field(60_000, ge=1_000, le=180_000)
+    ai_later: bool = Field(False, description="the caller asks again later: say `ai_pending` where that may help")
+    memo: Memo | None = Field(None, description="what the last analysis of this page gave to keep")

@@ -39,7 +39,11 @@ class ErrorCode(StrEnum):
     METHOD_NOT_ALLOWED = "method_not_allowed", 405, Fault.CALLER, False, "This address does not take this method"
     NOT_ACCEPTABLE = "not_acceptable", 406, Fault.CALLER, False, "The answer cannot be had in an accepted type"
     CONFLICT = "conflict", 409, Fault.CALLER, False, "The request conflicts with the present state"
+    IMAGE_REJECTED = "image_rejected", 422, Fault.CALLER, False, "The picture cannot be used"
     PAYLOAD_TOO_LARGE = "payload_too_large", 413, Fault.CALLER, False, "The request body is too large"
+    REQUEST_TIMEOUT = "request_timeout", 408, Fault.CALLER, True, "The request did not arrive in time"
+    URL_TOO_LONG = "url_too_long", 414, Fault.CALLER, False, "The request's address is too long"
+    HEADERS_TOO_LARGE = "headers_too_large", 431, Fault.CALLER, False, "The request's headers are too large"
     IDEMPOTENCY_MISMATCH = (
         "idempotency_mismatch",
         422,
@@ -75,6 +79,8 @@ class ErrorCode(StrEnum):
     RENDERER_BUSY = "renderer_busy", 503, Fault.OURS, True, "Every browser is busy"
     BROWSER_FAILED = "browser_failed", 502, Fault.OURS, True, "The browser failed"
     ANALYSIS_UNAVAILABLE = "analysis_unavailable", 503, Fault.PROVIDER, True, "The model provider is not available"
+    BACKLOG = "backlog", 503, Fault.OURS, True, "Too many jobs are waiting"
+    OVERLOADED = "overloaded", 503, Fault.OURS, True, "Too many requests at once"
     UNAVAILABLE = "unavailable", 503, Fault.OURS, True, "The service cannot take this now"
     DEADLINE_EXCEEDED = "deadline_exceeded", 504, Fault.OURS, True, "The time budget ran out"
     STORAGE_FAILED = "storage_failed", 502, Fault.OURS, True, "The artifact store failed"

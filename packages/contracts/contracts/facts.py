@@ -55,6 +55,7 @@ class Style(Wire):
     surround: str = Field("", description="background of the nearest ancestor outside the element")
     position: str = "static"
     contrast: float | None = Field(None, description="WCAG contrast ratio of text and background, 1 to 21")
+    contrast_estimated: bool = Field(False, description="sampled from the pixels of the picture behind the text")
     text_align: str = ""
 
 
@@ -65,6 +66,7 @@ class Link(Wire):
     kind: LinkKind
     has_handler: bool = False
     target_exists: bool = True
+    status: int = Field(0, description="what the target answered to a HEAD request; 0: not asked, or no answer")
 
 
 class FormField(Wire):
@@ -145,6 +147,7 @@ class TextStats(Wire):
     characters_below_12px: int = 0
     characters_failing_aa: int = 0
     characters_on_image: int = 0
+    characters_on_image_failing_aa: int = Field(0, description="by the pixels behind them: estimated")
     body_font_px_median: float = 0
     words: int = 0
     words_first_screen: int = 0
@@ -162,6 +165,7 @@ class Meta(Wire):
     robots: str = ""
     og: dict[str, str] = Field(default_factory=dict)
     json_ld_types: list[str] = Field(default_factory=list)
+    og_image_loads: bool | None = Field(None, description="None: not tried")
 
 
 class Resource(Wire):
@@ -185,7 +189,7 @@ class Network(Wire):
 
 
 class Performance(Wire):
-    """Lab timings in milliseconds, on a shared machine: indicative, never a score."""
+    """Lab timings in milliseconds, as web-vitals defines them. Indicative unless they come from a reserved slot."""
 
     ttfb_ms: float | None = None
     dom_content_loaded_ms: float | None = None
@@ -194,6 +198,50 @@ class Performance(Wire):
     largest_contentful_paint_ms: float | None = None
     cumulative_layout_shift: float | None = None
     total_blocking_ms: float | None = None
+    interaction_to_next_paint_ms: float | None = Field(None, description="None where nothing was clicked")
+    largest_contentful_paint_selector: str = ""
+    layout_shift_selector: str = Field("", description="what moved most in the largest single shift")
+    interaction_selector: str = ""
+    reserved: bool = Field(False, description="measured alone with fixed emulation, median of several runs")
+
+
+class AxeTarget(Wire):
+    """An element that axe-core names. `element_id` is empty where it is not in the element table."""
+
+    selector: str
+    element_id: str = ""
+    box: Box | None = None
+
+
+class AxeCheck(Wire):
+    """What one rule of axe-core said. Rules that had nothing to look at are left out."""
+
+    id: str
+    impact: str = ""
+    violations: int = 0
+    unsure: int = Field(0, description="elements that axe-core leaves to a person")
+    targets: list[AxeTarget] = Field(default_factory=list, description="of violations, at most 50")
+    unsure_targets: list[AxeTarget] = Field(default_factory=list, description="at most 50")
+
+
+class Axe(Wire):
+    """A second opinion by axe-core on a bounded set of its rules, in the top frame."""
+
+    version: str
+    complete: bool = Field(True, description="False where the time limit ended it: what is missing was not checked")
+    run_ms: float = 0
+    checks: list[AxeCheck] = Field(default_factory=list)
+
+
+class Motion(Wire):
+    """Whether the first screen moves by itself. Two pictures are compared only where something suggests it."""
+
+    suspected: list[str] = Field(default_factory=list, description="video, animation, carousel, canvas, image, script")
+    changed: float | None = Field(None, ge=0, le=1, description="share of the pixels that differ; None: not compared")
+    interval_ms: float = 0
+    native_controls: bool = Field(False, description="every moving video shows the browser's own controls")
+    sounding: int = Field(0, description="audio or video elements that start by themselves and are not muted")
+    sounding_selectors: list[str] = Field(default_factory=list)
 
 
 class PageFacts(Wire):
@@ -213,4 +261,6 @@ class PageFacts(Wire):
     text_stats: TextStats = TextStats()
     network: Network = Network()
     performance: Performance = Performance()
+    axe: Axe | None = Field(None, description="None: not asked for, or it could not run")
+    motion: Motion | None = Field(None, description="None: not asked for")
     truncated: list[str] = Field(default_factory=list, description="which lists or texts were cut at their cap")

@@ -87,6 +87,15 @@ class ScreenshotOutput(PublicInput):
         return self
 
 
+class Probe(StrEnum):
+    """A measurement that costs time of its own, on top of reading the page."""
+
+    AXE = "axe"
+    CONTRAST = "contrast"
+    MOTION = "motion"
+    TARGETS = "targets"
+
+
 class FactsOutput(PublicInput):
     """`PageFacts` as JSON."""
 
@@ -94,6 +103,13 @@ class FactsOutput(PublicInput):
     name: str = Field("facts", pattern=_NAME)
     viewport: Viewport = Viewport()
     device: str = Field("", max_length=40, description="name of a device preset; replaces viewport and user agent")
+    probes: list[Probe] = Field(
+        default_factory=list,
+        max_length=len(Probe),
+        description="axe: run axe-core; contrast: sample pixels behind text on pictures; motion: two pictures some "
+        "seconds apart where something seems to move; targets: ask where the main links lead and load og:image. "
+        "An analysis has them all",
+    )
 
 
 class PdfOutput(PublicInput):

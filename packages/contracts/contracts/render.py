@@ -1,7 +1,7 @@
 """What the renderer is asked for and what it answers."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -9,6 +9,9 @@ from contracts.geometry import Box, Viewport
 from contracts.outputs import Output
 from contracts.visit import FailIf, Prepare, Visit
 from contracts.wire import PublicInput, Wire
+
+UPLOAD: Final = "upload"
+"""The name of the one artifact of a render that is a customer's picture."""
 
 
 class Settle(PublicInput):
@@ -167,3 +170,19 @@ class RenderResult(Wire):
     captured_at: str = Field("", description="RFC 3339, UTC")
     timings: Timings = Timings()
     pool: PoolState | None = None
+    source: Literal["browser", "upload"] = Field(
+        "browser", description="upload: no page was opened; the artifact `upload` is all there is"
+    )
+
+    @classmethod
+    def of_upload(cls, picture: Artifact, *, name: str = "", captured_at: str = "") -> "RenderResult":
+        """Stand in for a render where a customer sent a picture. `name` is what the customer calls it."""
+        address = f"upload:{name or picture.sha256[:12]}"
+        return cls(
+            requested_url=address,
+            final_url=address,
+            http_status=0,
+            artifacts={UPLOAD: picture},
+            captured_at=captured_at,
+            source="upload",
+        )

@@ -142,20 +142,48 @@ class AiRun(Wire):
     cost_usd: str = "0"
     price_table: str = ""
     batch: bool = False
+    reused: bool = Field(False, description="the same page was judged before: its answer was checked again, at no cost")
     proposed: int = 0
     verified: int = 0
     supported: int = 0
     rejected: int = 0
 
 
+class DegradedReason(StrEnum):
+    """Why a page was judged by less than was asked for. `degraded_detail` may say more; see docs/errors.md."""
+
+    NONE = ""
+    NO_KEY = "no_key"
+    BUDGET = "budget"
+    UNAVAILABLE = "unavailable"
+    ACCOUNT = "account"
+    MISCONFIGURED = "misconfigured"
+    TIMEOUT = "timeout"
+    REFUSED = "refused"
+    UNUSABLE = "unusable"
+    NOTHING_TO_JUDGE = "nothing_to_judge"
+    SMALLER_MODEL = "smaller_model"
+    UNKNOWN = "unknown"
+
+    @classmethod
+    def _missing_(cls, _value: object) -> "DegradedReason":
+        # Stored results and newer releases may hold other words; a reader must not fail on one.
+        return cls.UNKNOWN
+
+
 class Engine(Wire):
-    """What judged the page, and what it had to do without."""
+    """What judged the page, and what it had to do without. With `ai_pending` the model is asked again later."""
 
     mode: Literal["rules", "rules+ai"]
     degraded: bool = False
-    degraded_reason: str = ""
+    degraded_reason: DegradedReason = DegradedReason.NONE
+    degraded_detail: str = Field("", description="which model failed in which way, for people")
+    ai_pending: bool = Field(False, description="rules alone for now; the model's findings follow")
     rules_version: str
     prompt_version: str = ""
+    overrides: dict[str, dict[str, float]] = Field(
+        default_factory=dict, description="thresholds of the tenant's own, by rule"
+    )
     ai: AiRun | None = None
 
 
@@ -178,6 +206,7 @@ class Scores(Wire):
     by_factor: dict[LiftFactor, int]
     explanation: list[ScoreStep] = Field(default_factory=list)
     note: str = ""
+    scored: bool = Field(True, description="false: no rule could be applied, so that `overall` says nothing")
 
 
 class ResultSection(Wire):
@@ -278,3 +307,27 @@ class Analysis(Wire):
     strengths: list[str] = Field(default_factory=list)
     facts: dict[str, int] = Field(default_factory=dict)
     timings_ms: dict[str, float] = Field(default_factory=dict)
+
+
+class Memo(Wire):
+    """A model's answer to a page, kept by the caller for the next analysis of the same page.
+
+    `key` covers the tenant, all that was sent, the versions and the model: an answer is used again only where it is
+    the same. `answer` is the model's own text and is checked anew each time.
+    """
+
+    key: str = Field(max_length=100)
+    answer: str = Field(max_length=400_000)
+    model: str = Field(max_length=100)
+    api_version: str = Field("", max_length=40)
+
+
+class Analyzed(Analysis):
+    """What POST /analyze answers: the report and, for the caller alone, what to keep and when to ask again."""
+
+    memo: Memo | None = Field(None, description="pass it as `memo` with the next analysis of this page")
+    retry_after_s: float | None = Field(None, description="when to ask again, where `engine.ai_pending`")
+
+    def public(self) -> Analysis:
+        """Return the report alone."""
+        return Analysis.model_validate(self.model_dump(exclude={"memo", "retry_after_s"}))

@@ -22,6 +22,7 @@ _BY_STATUS = {
     404: ErrorCode.NOT_FOUND,
     405: ErrorCode.METHOD_NOT_ALLOWED,
     406: ErrorCode.NOT_ACCEPTABLE,
+    408: ErrorCode.REQUEST_TIMEOUT,
     413: ErrorCode.PAYLOAD_TOO_LARGE,
     429: ErrorCode.RATE_LIMITED,
 }
@@ -76,7 +77,8 @@ def _service(request: Request, exc: ServiceError) -> JSONResponse:
     return problem(request, exc)
 
 
-def _unexpected(request: Request, exc: Exception) -> JSONResponse:
+def unexpected(request: Request, exc: Exception) -> JSONResponse:
+    """Answer for what nobody expected: the log knows it, the caller only that it is ours."""
     log.error("request_failed", path=request.url.path, exc_info=exc)
     return problem(request, ServiceError(ErrorCode.INTERNAL, "Something failed on our side. Try again later."))
 
@@ -87,7 +89,7 @@ def install(app: FastAPI) -> None:
         RequestValidationError: _validation,
         HTTPException: _http,
         ServiceError: _service,
-        Exception: _unexpected,
+        Exception: unexpected,
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)

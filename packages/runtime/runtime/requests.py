@@ -1,12 +1,15 @@
 """Identity, time and counts of each HTTP request, as plain ASGI middleware."""
 
+import functools
 import re
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runtime.ids import new_id
@@ -19,9 +22,16 @@ SECONDS = Histogram("cro_http_request_seconds", "Time to answer", ["service", "r
 ACTIVE = Gauge("cro_http_active_requests", "HTTP requests being answered", ["service"])
 
 
+Surprised = Callable[[Request, Exception], Response]
+
+
 def _request_id(scope: Scope) -> str:
-    inbound = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
-    return inbound if _WELL_FORMED.match(inbound) else new_id("req")
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            inbound: str = value.decode("latin-1")
+            if _WELL_FORMED.match(inbound):
+                return inbound
+    return new_id("req")
 
 
 def _route(scope: Scope) -> str:
@@ -29,13 +39,29 @@ def _route(scope: Scope) -> str:
     return getattr(scope.get("route"), "path", "unmatched")
 
 
+# Finding a metric by its labels takes the library as long as all the rest of this.
+@functools.lru_cache(1_024)
+def _requests(service: str, method: str, route: str, status: str) -> Counter:
+    return REQUESTS.labels(service, method, route, status)
+
+
+@functools.lru_cache(1_024)
+def _seconds(service: str, route: str) -> Histogram:
+    return SECONDS.labels(service, route)
+
+
 class RequestMiddleware:
     """Give each request an id, time it, count it, and put `X-Request-ID` and `X-Process-Time` on the answer."""
 
-    def __init__(self, app: ASGIApp, service: str) -> None:
-        """Wrap `app`, whose requests are counted under `service`."""
+    def __init__(self, app: ASGIApp, service: str, surprised: Surprised | None = None) -> None:
+        """Wrap `app`, whose requests are counted under `service`; `surprised` answers for what nobody expected.
+
+        Left to the framework, that answer would be made outside of this, and have neither id nor time.
+        """
         self._app = app
         self._service = service
+        self._surprised = surprised
+        self._active = ACTIVE.labels(service)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI call."""
@@ -45,23 +71,29 @@ class RequestMiddleware:
         request_id = scope.setdefault("state", {})["request_id"] = _request_id(scope)
         begun = time.perf_counter()
         status = 500
+        begun_answer = False
 
         async def stamped(message: Message) -> None:
-            nonlocal status
+            nonlocal status, begun_answer
             if message["type"] == "http.response.start":
+                begun_answer = True
                 status = message["status"]
                 _stamp(message, request_id, time.perf_counter() - begun)
             await send(message)
 
-        ACTIVE.labels(self._service).inc()
+        self._active.inc()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._app(scope, receive, stamped)
+            except Exception as error:  # outermost
+                if begun_answer or self._surprised is None:
+                    raise
+                await self._surprised(Request(scope), error)(scope, receive, stamped)
             finally:
-                ACTIVE.labels(self._service).dec()
+                self._active.dec()
                 route = _route(scope)
-                REQUESTS.labels(self._service, scope["method"], route, str(status)).inc()
-                SECONDS.labels(self._service, route).observe(time.perf_counter() - begun)
+                _requests(self._service, scope["method"], route, str(status)).inc()
+                _seconds(self._service, route).observe(time.perf_counter() - begun)
 
 
 def _stamp(message: MutableMapping[str, Any], request_id: str, seconds: float) -> None:

@@ -81,6 +81,8 @@ def test_an_unknown_failure_tells_nothing_of_the_inside(http: TestClient) -> Non
     response = http.get("/broken")
     assert (response.status_code, response.json()["code"]) == (500, "internal")
     assert "inside story" not in response.text
+    assert response.headers["x-request-id"] == response.json()["request_id"]
+    assert "x-process-time" in response.headers
 
 
 def test_refused_fields_are_named_as_the_caller_wrote_them(http: TestClient) -> None:

@@ -73,7 +73,7 @@ def output(form: Form, picture: ScreenshotOutput, *, full_page: bool, banners: b
 
 def order(url: str, wanted: Output, tier: Tier, visit: Visit, prepare: Prepare) -> CaptureCreate:
     """Return the request for one output."""
-    return CaptureCreate(url=url, tier=tier, outputs=[wanted], visit=visit, prepare=prepare)
+    return CaptureCreate(url=url, tier=tier, outputs=[wanted], visit=visit, prepare=prepare, refresh=True)
 
 
 async def capture(api: httpx2.AsyncClient, wanted: CaptureCreate, budget: timedelta) -> Taken:

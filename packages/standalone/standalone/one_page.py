@@ -40,7 +40,7 @@ async def analyze(api: httpx2.AsyncClient, url: str, preset: Preset, budget: tim
     """Analyse `url` and tell `on_stage` each new state. Raises `ServiceError` as the API does, or when time is up."""
     try:
         async with asyncio.timeout(budget.total_seconds()):
-            job = _read(await api.post("/v1/analyses", json={"url": url, "preset": preset.value}))
+            job = _read(await api.post("/v1/analyses", json={"url": url, "preset": preset.value, "refresh": True}))
             job = await _follow(api, job, on_stage)
             html = await api.get(f"/v1/analyses/{job.id}/report")
     except TimeoutError as exc:

@@ -84,6 +84,8 @@ def _head(analysis: Analysis) -> RenderableType:
 
 
 def _score(analysis: Analysis) -> RenderableType:
+    if not analysis.scores.scored:
+        return Group(Text(short(analysis.scores.note, 200)), _counts(analysis.findings))
     score = analysis.scores.overall
     line = Table.grid(padding=(0, 2, 0, 0))
     line.add_column(no_wrap=True)
@@ -178,6 +180,8 @@ def _remarks(analysis: Analysis, elapsed_s: float, html: Path | None, json: Path
         rows.append(("Note", Text("Partial: something that belongs to the report is missing; it says what.")))
     if analysis.engine.degraded:
         rows.append(("Note", Text(short(words.degraded(analysis.engine.degraded_reason), 200))))
+    if analysis.engine.ai_pending:
+        rows.append(("Note", Text(words.PENDING)))
     rows += [("Note", Text(short(words.warning(code), 200))) for code in analysis.capture.warnings[:3]]
     rows += [(label, Text(str(path), overflow="fold")) for label, path in (("Report", html), ("Data", json)) if path]
     return _labelled([*rows, ("Took", Text(f"{elapsed_s:.1f} s"))])

@@ -9,16 +9,18 @@ from typing import Protocol, runtime_checkable
 
 import structlog
 
-from analyzer import document, facts_json
+from analyzer import document, facts_json, uploaded
 from analyzer.artifacts import ArtifactReader
 from analyzer.judged import Judge, JudgedPage, Judgement
 from analyzer.measured import Measured, Pixels, measure, section_ids
+from analyzer.rules import overrides
 from analyzer.rules.policy import Policy
 from contracts.analyze import AnalyzeRequest, Preset
 from contracts.errors import ErrorCode
 from contracts.facts import PageFacts
 from contracts.geometry import ViewportName
-from contracts.result import AiRun, Analysis
+from contracts.render import UPLOAD
+from contracts.result import AiRun, Analyzed, DegradedReason, PageType
 from runtime.errors import ServiceError
 
 log = structlog.get_logger(__name__)
@@ -38,9 +40,10 @@ class Spent(Protocol):
 
 @runtime_checkable
 class Worded(Protocol):
-    """A failure of the judge that has a word of its own for the result."""
+    """A failure of the judge that has a word of its own for the result. `passes`: asking later may help."""
 
-    degraded: str
+    degraded: DegradedReason
+    passes: bool
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,19 @@ class Judged:
     """What became of the judge: its answer, or why there is none and what was spent all the same."""
 
     judgement: Judgement | None = None
-    degraded: str = ""
+    degraded: DegradedReason = DegradedReason.NONE
     spent: AiRun | None = None
+    passes: bool = False
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What there is to judge. `images` are by section id where they need not be read any more."""
+
+    measured: Measured
+    warnings: tuple[str, ...] = ()
+    images: Mapping[str, bytes] | None = None
 
 
 @dataclass
@@ -114,12 +128,13 @@ async def _images(request: AnalyzeRequest, reader: ArtifactReader, clock: Clock)
     return {key: content for key, content in zip(names, contents, strict=True) if content is not None}
 
 
-def _judged_page(request: AnalyzeRequest, measured: Measured, images: Mapping[str, bytes]) -> JudgedPage:
-    first = next(iter(measured.views.values()))
+def _judged_page(request: AnalyzeRequest, taken: Taken, images: Mapping[str, bytes], policy: Policy) -> JudgedPage:
+    measured = taken.measured
+    first = next(iter(measured.views.values()), None)
     return JudgedPage(
         url=request.render.final_url,
-        language=first.language,
-        type=first.type,
+        language=first.language if first else "",
+        type=first.type if first else PageType.OTHER,
         facts={name: view.facts for name, view in measured.views.items()},
         sections=measured.sections,
         images=images,
@@ -128,27 +143,41 @@ def _judged_page(request: AnalyzeRequest, measured: Measured, images: Mapping[st
         tenant_id=request.tenant_id,
         analysis_id=request.analysis_id,
         ai_budget_usd=request.ai_budget_usd,
+        rules_version=policy.version,
+        memo=request.memo,
     )
 
 
 async def _judge(
-    request: AnalyzeRequest, measured: Measured, reader: ArtifactReader, judge: Judge, clock: Clock
+    request: AnalyzeRequest, taken: Taken, reader: ArtifactReader, judge: Judge, clock: Clock, policy: Policy
 ) -> Judged:
     """Ask the judge. A judge that fails costs its findings and never the analysis: the reason comes back instead."""
     try:
         async with asyncio.timeout(max(clock.left_ms(), 1) / 1000):
-            page = _judged_page(request, measured, await _images(request, reader, clock))
+            images = taken.images if taken.images is not None else await _images(request, reader, clock)
+            page = _judged_page(request, taken, images, policy)
             left = clock.left_ms()
             if left < _LEAST_JUDGE_MS:
-                return Judged(degraded=ErrorCode.DEADLINE_EXCEEDED.value)
+                return _LATE
             return Judged(await judge(page, request.preset, left))
     except ServiceError as exc:
         log.warning(ANALYSIS_DEGRADED, code=exc.code.value, reason=exc.reason)
-        word = exc.degraded if isinstance(exc, Worded) else exc.code.value
-        return Judged(degraded=word, spent=exc.run if isinstance(exc, Spent) else None)
+        return _failed(exc)
     except TimeoutError:
         log.warning(ANALYSIS_DEGRADED, code=ErrorCode.DEADLINE_EXCEEDED.value)
-        return Judged(degraded=ErrorCode.DEADLINE_EXCEEDED.value)
+        return _LATE
+
+
+_LATE = Judged(degraded=DegradedReason.TIMEOUT, passes=True)
+
+
+def _failed(exc: ServiceError) -> Judged:
+    spent = exc.run if isinstance(exc, Spent) else None
+    if isinstance(exc, Worded):
+        return Judged(degraded=exc.degraded, spent=spent, passes=exc.passes, retry_after_s=exc.retry_after_s)
+    late = exc.code is ErrorCode.DEADLINE_EXCEEDED
+    word = DegradedReason.TIMEOUT if late else DegradedReason.UNAVAILABLE
+    return Judged(degraded=word, spent=spent, passes=exc.code.retry, retry_after_s=exc.retry_after_s)
 
 
 async def _measured(request: AnalyzeRequest, facts: Mapping[ViewportName, PageFacts], policy: Policy) -> Measured:
@@ -161,35 +190,68 @@ async def _measured(request: AnalyzeRequest, facts: Mapping[ViewportName, PageFa
     return await asyncio.to_thread(measure, facts, pixels, policy)
 
 
-async def analyze(request: AnalyzeRequest, reader: ArtifactReader, judge: Judge | None, policy: Policy) -> Analysis:
-    """Analyse a rendered page within its budget.
+async def _taken(request: AnalyzeRequest, reader: ArtifactReader, clock: Clock, policy: Policy) -> Taken:
+    """Read and measure what was rendered or, where a picture was uploaded, cut that up."""
+    if request.render.source == UPLOAD:
+        return await _uploaded(request, reader, clock)
+    facts, missing = await _facts(request, reader, clock)
+    clock.lap("download")
+    measured = await _measured(request, facts, policy)
+    clock.lap("rules")
+    return Taken(measured, missing)
 
-    Raises `ServiceError`: INVALID_REQUEST without readable facts, STORAGE_FAILED when the store keeps them back,
-    DEADLINE_EXCEEDED when the budget ends before the rules are done.
+
+async def _uploaded(request: AnalyzeRequest, reader: ArtifactReader, clock: Clock) -> Taken:
+    content = await reader.read(request, UPLOAD, timedelta(milliseconds=max(clock.left_ms(), 1)))
+    if content is None:
+        raise ServiceError(ErrorCode.INVALID_REQUEST, f"The artifact {UPLOAD} cannot be read.")
+    clock.lap("download")
+    artifact, key = request.render.artifacts[UPLOAD], request.asset_keys.get(UPLOAD, UPLOAD)
+    parts = await asyncio.to_thread(uploaded.cut, content, artifact, key)
+    clock.lap("rules")
+    return Taken(parts.measured, images=parts.images)
+
+
+async def _asked(
+    request: AnalyzeRequest, taken: Taken, reader: ArtifactReader, judge: Judge | None, clock: Clock, policy: Policy
+) -> Judged:
+    if request.preset is Preset.RULES:
+        return Judged()
+    if judge is None:
+        return Judged(degraded=DegradedReason.NO_KEY)
+    judged = await _judge(request, taken, reader, judge, clock, policy)
+    clock.lap("ai")
+    return judged
+
+
+async def analyze(request: AnalyzeRequest, reader: ArtifactReader, judge: Judge | None, policy: Policy) -> Analyzed:
+    """Analyse a rendered page, or a picture of one, within its budget.
+
+    Raises `ServiceError`: INVALID_REQUEST without readable facts or picture or with thresholds that are
+    not allowed, STORAGE_FAILED when the store keeps them back, DEADLINE_EXCEEDED when the budget ends too early.
     """
+    policy = overrides.apply(policy, request.overrides)
     clock = Clock(request.budget_ms)
     try:
         async with asyncio.timeout(request.budget_ms / 1000):
-            facts, missing = await _facts(request, reader, clock)
-            clock.lap("download")
-            measured = await _measured(request, facts, policy)
-            clock.lap("rules")
+            taken = await _taken(request, reader, clock, policy)
     except TimeoutError as exc:
         raise ServiceError(ErrorCode.DEADLINE_EXCEEDED, "The analysis did not end within its budget.") from exc
-    judged = Judged()
-    if judge is not None and request.preset is not Preset.RULES:
-        judged = await _judge(request, measured, reader, judge, clock)
-        clock.lap("ai")
+    judged = await _asked(request, taken, reader, judge, clock, policy)
+    pending = judged.passes and request.ai_later
     total = round((time.perf_counter() - clock.begun) * 1000, 1)
     timings = {"render": request.render.timings.total_ms, **clock.phases, "total": total}
     parts = document.Parts(
         request=request,
-        measured=measured,
+        measured=taken.measured,
         policy=policy,
-        warnings=missing,
+        warnings=taken.warnings,
         judgement=judged.judgement,
         degraded=judged.degraded,
         spent=judged.spent,
+        ai_pending=pending,
         timings_ms=timings,
     )
-    return document.assemble(parts)
+    memo = judged.judgement.memo if judged.judgement else None
+    retry_after_s = judged.retry_after_s if pending else None
+    return Analyzed(**dict(document.assemble(parts)), memo=memo, retry_after_s=retry_after_s)

@@ -1,6 +1,6 @@
 """The analyzer over HTTP: POST /analyze, GET /rules."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import httpx2
@@ -14,15 +14,22 @@ from analyzer.rules import policy
 from analyzer.settings import AnalyzerSettings
 from contracts.analyze import AnalyzeRequest
 from contracts.errors import ErrorCode
-from contracts.result import Analysis
+from contracts.result import Analyzed
 from runtime.errors import ServiceError
 from runtime.web import service_app
 
 
 def create_app(
-    settings: AnalyzerSettings, *, storage: httpx2.AsyncBaseTransport | None = None, judge: Judge | None = None
+    settings: AnalyzerSettings,
+    *,
+    storage: httpx2.AsyncBaseTransport | None = None,
+    judge: Judge | None = None,
+    detail: Callable[[], Mapping[str, str]] = lambda: {"claude": "off: no key"},
 ) -> FastAPI:
-    """Make the service. `storage` replaces the network towards the artifact store; without `judge`, rules alone."""
+    """Make the service. `storage` replaces the network towards the artifact store; without `judge`, rules alone.
+
+    `detail` is what `/readyz` says beside its verdict.
+    """
     numbers = policy.load()
     readers: list[ArtifactReader] = []
 
@@ -33,14 +40,15 @@ def create_app(
             yield
             readers.clear()
 
-    async def ready() -> None:
+    async def ready() -> Mapping[str, str]:
         if not readers:
             raise ServiceError(ErrorCode.UNAVAILABLE, "The analyzer is not running.", retry_after_s=1)
+        return detail()
 
     app = service_app("analyzer", ready=ready, lifespan=lifespan, title="CRO Analyzer: analyzer")
 
-    @app.post("/analyze", tags=["analysis"], summary="Judge a rendered page")
-    async def post_analyze(request: AnalyzeRequest) -> Analysis:
+    @app.post("/analyze", tags=["analysis"], summary="Judge a rendered page, or a picture of one")
+    async def post_analyze(request: AnalyzeRequest) -> Analyzed:
         await ready()
         return await analyze(request, readers[0], judge, numbers)
 

@@ -13,10 +13,24 @@ from analyzer.view import View
 from contracts import render as wire
 from contracts.analyze import AnalyzeRequest
 from contracts.geometry import ViewportName
-from contracts.render import RenderResult
-from contracts.result import AiRun, Analysis, Asset, Capture, Engine, Finding, Page, ResultSection, Scores, Url
+from contracts.render import UPLOAD, RenderResult
+from contracts.result import (
+    AiRun,
+    Analysis,
+    Asset,
+    Capture,
+    DegradedReason,
+    Engine,
+    Finding,
+    Page,
+    PageType,
+    ResultSection,
+    Scores,
+    Url,
+)
 
-_KINDS = {"first_screen": "first_screen", "full_page": "full", "sections": "section"}
+_KINDS = {"first_screen": "first_screen", "full_page": "full", "sections": "section", UPLOAD: "full"}
+_UNSCORED = "Only a picture was given: no rule could be applied, so there is no score."
 _MOST_STRENGTHS = 6
 
 
@@ -29,8 +43,9 @@ class Parts:
     policy: Policy
     warnings: tuple[str, ...] = ()
     judgement: Judgement | None = None
-    degraded: str = ""
+    degraded: DegradedReason = DegradedReason.NONE
     spent: AiRun | None = None
+    ai_pending: bool = False
     timings_ms: Mapping[str, float] | None = None
 
 
@@ -56,7 +71,10 @@ def assets(request: AnalyzeRequest) -> tuple[Asset, ...]:
     return tuple(found)
 
 
-def _page(render: RenderResult, first: View) -> Page:
+def _page(render: RenderResult, first: View | None) -> Page:
+    if first is None:
+        seen = render.artifacts.get(UPLOAD)
+        return Page(type=PageType.OTHER, title=render.title, content_hash=seen.sha256 if seen else "")
     text = " ".join(first.facts.text.split()).encode("utf-8", "replace")
     return Page(
         type=first.type,
@@ -93,12 +111,15 @@ def _consent_action(render: RenderResult) -> Literal["declined", "none", "failed
 
 def _engine(parts: Parts) -> Engine:
     judgement = parts.judgement
-    reason = parts.degraded or (judgement.degraded_reason if judgement else "")
+    reason = parts.degraded or (judgement.degraded_reason if judgement else DegradedReason.NONE)
     return Engine(
         mode="rules" if judgement is None else "rules+ai",
         degraded=bool(reason),
         degraded_reason=reason,
+        degraded_detail=judgement.degraded_detail if judgement else "",
+        ai_pending=parts.ai_pending,
         rules_version=parts.policy.version,
+        overrides=parts.request.overrides,
         prompt_version=judgement.prompt_version if judgement else "",
         ai=judgement.run if judgement else parts.spent,
     )
@@ -129,7 +150,9 @@ def _findings(parts: Parts, scores: Scores) -> list[Finding]:
     return scoring.ordered([*(_explained(f, merged) for f in parts.measured.findings), *added], scores)
 
 
-def _counts(first: View) -> dict[str, int]:
+def _counts(first: View | None) -> dict[str, int]:
+    if first is None:
+        return {}
     facts = first.facts
     return {
         "words": facts.text_stats.words,
@@ -144,13 +167,24 @@ def _counts(first: View) -> dict[str, int]:
     }
 
 
+def _scores(parts: Parts) -> Scores:
+    scores = scoring.score(parts.measured.findings, parts.measured.judged, parts.policy)
+    if parts.measured.judged:
+        return scores
+    return scores.model_copy(update={"scored": False, "note": _UNSCORED if _of_upload(parts) else scores.note})
+
+
+def _of_upload(parts: Parts) -> bool:
+    return parts.request.render.source == UPLOAD
+
+
 def assemble(parts: Parts) -> Analysis:
     """Fill the document. Partial where a viewport is missing or the render was partial."""
     request, measured, views = parts.request, parts.measured, parts.measured.views
-    first, render = next(iter(views.values())), parts.request.render
-    scores = scoring.score(measured.findings, measured.judged, parts.policy)
+    first, render = next(iter(views.values()), None), parts.request.render
+    scores = _scores(parts)
     strengths = [*measured.strengths, *(parts.judgement.strengths if parts.judgement else ())]
-    partial = render.partial or len(views) < len(ViewportName)
+    partial = render.partial or (len(views) < len(ViewportName) and not _of_upload(parts))
     return Analysis(
         id=request.analysis_id,
         tenant_id=request.tenant_id,

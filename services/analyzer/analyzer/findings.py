@@ -109,12 +109,8 @@ def _proofs(problem: Problem) -> Iterator[tuple[View, Verdict, Proof]]:
     return (row for row in chain.from_iterable(zip_longest(*each)) if row is not None)
 
 
-def _reliability(problem: Problem, verdict: Verdict) -> Reliability:
-    return Reliability.INDICATIVE if problem.rule.indicative else verdict.reliability
-
-
 def _all_evidence(problem: Problem, places: Places) -> list[Evidence]:
-    rows = [_evidence(view, proof, _reliability(problem, verdict), places) for view, verdict, proof in _proofs(problem)]
+    rows = [_evidence(view, proof, verdict.reliability, places) for view, verdict, proof in _proofs(problem)]
     return rows[:_MOST_EVIDENCE]
 
 
@@ -123,8 +119,9 @@ def _finding(problem: Problem, policy: Policy, places: Places) -> Finding:
     subject = problem.said[0][1].subject
     mark = fingerprint(rule.id, problem.variant, subject)
     evidence = _all_evidence(problem, places)
-    kinds = (problem.variant, problem.verdict.outcome.value) if problem.variant else (problem.verdict.outcome.value,)
-    reliability = _reliability(problem, problem.verdict)
+    outcome, variant = problem.verdict.outcome.value, problem.variant
+    kinds = (f"{variant}.{outcome}", variant, outcome) if variant else (outcome,)
+    reliability = problem.verdict.reliability
     placed = next((one for one in evidence if one.box is not None), None)
     return Finding(
         id=finding_id(places.analysis_id, mark),

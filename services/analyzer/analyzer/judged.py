@@ -8,12 +8,15 @@ from typing import Protocol
 from contracts.analyze import Preset
 from contracts.facts import PageFacts
 from contracts.geometry import ViewportName
-from contracts.result import AiRun, Finding, PageType, ResultSection, RuleResult
+from contracts.result import AiRun, DegradedReason, Finding, Memo, PageType, ResultSection, RuleResult
 
 
 @dataclass(frozen=True)
 class JudgedPage:
-    """A measured page. `images` holds encoded pictures (JPEG, PNG or WebP) by section id, as far as there are any."""
+    """A measured page. `images` holds encoded pictures (JPEG, PNG or WebP) by section id, as far as there are any.
+
+    Without `facts` it is a picture of a page: there are no elements and no words, only pixels.
+    """
 
     url: str
     language: str
@@ -26,6 +29,8 @@ class JudgedPage:
     tenant_id: str = ""
     analysis_id: str = ""
     ai_budget_usd: Decimal | None = None
+    rules_version: str = ""
+    memo: Memo | None = None
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ class Judgement:
     """A model's verified answer.
 
     `merged` explains rule findings (finding id → text), `section_summaries` and `section_types` are by section id.
-    `degraded_reason` is empty when the preset's own model answered in full.
+    `degraded_reason` is empty when the preset's own model answered in full. `memo` is what to keep for the next time.
     """
 
     findings: tuple[Finding, ...]
@@ -44,7 +49,9 @@ class Judgement:
     section_types: Mapping[str, str] = field(default_factory=dict)
     strengths: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    degraded_reason: str = ""
+    degraded_reason: DegradedReason = DegradedReason.NONE
+    degraded_detail: str = ""
+    memo: Memo | None = None
 
 
 class Judge(Protocol):

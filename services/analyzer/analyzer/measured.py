@@ -7,12 +7,12 @@ from analyzer import findings, labels, strengths, view
 from analyzer.rules import engine
 from analyzer.rules.policy import Policy
 from analyzer.rules.registry import RULES
-from analyzer.rules.rule import Rule
+from analyzer.rules.rule import Rule, Verdict
 from analyzer.view import View
 from contracts.facts import PageFacts
 from contracts.geometry import ViewportName
 from contracts.render import Section
-from contracts.result import Asset, Finding, LiftFactor, Outcome, ResultSection, RuleResult
+from contracts.result import Asset, Finding, LiftFactor, Outcome, Reliability, ResultSection, RuleResult
 
 _JUDGED = frozenset({Outcome.PASS, Outcome.WARN, Outcome.FAIL})
 
@@ -91,6 +91,10 @@ class Pixels:
     keys: Mapping[str, str] | None = None
 
 
+def _counts(verdict: Verdict) -> bool:
+    return verdict.outcome in _JUDGED and verdict.reliability is not Reliability.INDICATIVE
+
+
 def measure(
     facts: Mapping[ViewportName, PageFacts], pixels: Pixels, policy: Policy, rules: Sequence[Rule] = RULES
 ) -> Measured:
@@ -100,5 +104,5 @@ def measure(
     said = engine.run(rules, views, policy)
     found, broken = findings.build(said, policy, findings.Places(pixels.analysis_id, pixels.assets, sections))
     results = tuple(_result(one, broken, policy) for one in said)
-    judged = {one.rule.factor for one in said if engine.worst_of(one).outcome in _JUDGED and not one.rule.indicative}
+    judged = {one.rule.factor for one in said if _counts(engine.worst_of(one))}
     return Measured(views, sections, tuple(found), results, tuple(strengths.strengths(said)), frozenset(judged))

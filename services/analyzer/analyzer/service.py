@@ -13,9 +13,15 @@ from analyzer.settings import AnalyzerSettings
 
 
 def create_service(settings: AnalyzerSettings, *, storage: httpx2.AsyncBaseTransport | None = None) -> FastAPI:
-    """Make the service with the judge that the environment allows; its connections close with the service."""
+    """Make the service with the judge that the environment allows; its connections close with the service.
+
+    Its start raises `ServiceError` for a configured model that is gone. A provider that is away stops nothing.
+    """
     judge = from_settings(ClaudeSettings())
-    app = create_app(settings, storage=storage, judge=judge)
+    if judge is None:
+        app = create_app(settings, storage=storage)
+    else:
+        app = create_app(settings, storage=storage, judge=judge, detail=judge.models.detail)
     serving = app.router.lifespan_context
 
     @asynccontextmanager
@@ -23,6 +29,7 @@ def create_service(settings: AnalyzerSettings, *, storage: httpx2.AsyncBaseTrans
         async with AsyncExitStack() as stack:
             if judge is not None:
                 await stack.enter_async_context(judge)
+                await stack.enter_async_context(judge.models)
             await stack.enter_async_context(serving(app))
             yield
 

@@ -19,7 +19,7 @@ from contracts.errors import ErrorCode
 from contracts.facts import PageFacts
 from contracts.geometry import DESKTOP, PHONE, Box, Viewport, ViewportName
 from contracts.render import Artifact, BannerAction, RenderResult, Section, TransferSlot
-from contracts.result import AiRun, Analysis
+from contracts.result import AiRun, Analysis, DegradedReason
 from runtime.errors import ServiceError
 from tests.fixtures.page_facts import button, heading, page
 
@@ -92,7 +92,7 @@ def test_inline_artifacts_end_to_end() -> None:
     keys = {"full_page.desktop": "t/full.jpg", "sections.desktop.1": "t/s1.jpg"}
     result = analysed(request(render(*BOTH, sections=[SECTION]), asset_keys=keys, tenant_id="t"))
     assert (result.id, result.job_id, result.tenant_id, result.status) == ("an_1", "job_1", "t", "complete")
-    assert (result.engine.mode, result.engine.degraded, result.engine.ai) == ("rules", False, None)
+    assert (result.engine.mode, result.engine.degraded_reason, result.engine.ai) == ("rules", "no_key", None)
     assert result.url.final == "https://shop.test/"
     assert (result.page.type, result.page.language) == ("landing", "en")
     assert len(result.page.content_hash) == 64
@@ -258,7 +258,7 @@ def test_judge_that_fails_costs_only_its_findings() -> None:
 
     result = analysed(request(render(*BOTH)), judge=judge_by(answer))
     assert (result.engine.mode, result.engine.degraded) == ("rules", True)
-    assert result.engine.degraded_reason == ErrorCode.ANALYSIS_UNAVAILABLE
+    assert result.engine.degraded_reason is DegradedReason.UNAVAILABLE
     assert result.findings
 
 
@@ -280,7 +280,7 @@ def test_judge_that_hangs_is_left_behind() -> None:
         raise AssertionError
 
     result = analysed(request(render(*BOTH), budget_ms=2_500), judge=judge_by(answer))
-    assert result.engine.degraded_reason == ErrorCode.DEADLINE_EXCEEDED
+    assert result.engine.degraded_reason is DegradedReason.TIMEOUT
 
 
 def test_preset_rules_never_asks_the_judge() -> None:
@@ -309,7 +309,7 @@ def test_catalogue_and_health() -> None:
             return rules.json(), alive.status_code, ready.status_code
 
     rules, alive, ready = asyncio.run(talk())
-    assert (len(rules["rules"]), alive, ready) == (39, 200, 200)
+    assert (len(rules["rules"]), alive, ready) == (40, 200, 200)
     assert rules["rules"][0]["id"] == "cta.above_fold"
 
 

@@ -4,7 +4,8 @@ import argparse
 import asyncio
 import signal
 import sys
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 import structlog
@@ -14,14 +15,17 @@ from gateway import admin
 from gateway.access import plans
 from gateway.app import create_app
 from gateway.blobs.files import open_files
+from gateway.broker import Broker
 from gateway.db import Database
-from gateway.hints import LocalHints
+from gateway.hints import Hints, LocalHints
 from gateway.migrate import migrate
 from gateway.pipeline import Ports
 from gateway.settings import GatewaySettings
+from gateway.shared_hints import SharedHints
 from gateway.tenants import store as tenants
+from gateway.wiring import Parts
 from gateway.worker import Worker
-from runtime import logging, serving, telemetry
+from runtime import logging, processes, serving, telemetry
 from runtime.client import ServiceClient
 from runtime.errors import ServiceError
 
@@ -39,8 +43,46 @@ def api(settings: GatewaySettings) -> int:
         )
         return 1
     asyncio.run(_apply_plans(settings))
-    drain = timedelta(seconds=settings.drain_seconds)
-    return serving.run(create_app(settings), "gateway api", host=settings.host, port=settings.port, drain=drain)
+    app = create_app(settings)
+    parts: Parts = app.state.parts
+    departure = serving.Departure(
+        drain=timedelta(seconds=settings.drain_seconds),
+        grace=timedelta(seconds=settings.shutdown_grace_seconds),
+        leave=parts.leave,
+    )
+    return serving.run_on(
+        lambda: processes.inherited() or serving.bind(settings.host, settings.port), app, "gateway api", departure
+    )
+
+
+def several(command: str, settings: GatewaySettings) -> int:
+    """Run as many processes as WORKERS says; return the exit status."""
+    each = [{"WORKERS": "1"} for _ in range(settings.workers)]
+    for place, environment in enumerate(each):
+        if settings.metrics_port:
+            environment["METRICS_PORT"] = str(settings.metrics_port + place)
+    listening = None
+    if command == "api":
+        try:
+            listening = serving.bind(settings.host, settings.port)
+        except ServiceError as error:
+            sys.stderr.write(f"gateway api: {error.detail}\n")
+            return 1
+    return processes.run([sys.executable, "-m", "gateway", command], settings.workers, each, listening)
+
+
+@asynccontextmanager
+async def _hints(settings: GatewaySettings) -> AsyncIterator[Hints]:
+    if not settings.redis_url:
+        yield LocalHints()
+        return
+    broker = Broker(settings.redis_url)
+    hints = SharedHints(settings.redis_url, broker)
+    try:
+        yield hints
+    finally:
+        await hints.aclose()
+        await broker.aclose()
 
 
 async def _apply_plans(settings: GatewaySettings) -> None:
@@ -65,7 +107,7 @@ async def work(settings: GatewaySettings) -> None:
             analyzer=await stack.enter_async_context(ServiceClient("analyzer", settings.analyzer_url)),
             blobs=open_files(settings.blobs_url, settings.blobs_base_url, settings.blobs_secret),
         )
-        worker = Worker(db, ports, LocalHints(), settings)
+        worker = Worker(db, ports, await stack.enter_async_context(_hints(settings)), settings)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, worker.stop)
         print(f"gateway worker ready as {worker.id}", flush=True)  # noqa: T201  # what scripts wait for
@@ -79,6 +121,7 @@ def main() -> None:
     parser.add_argument("rest", nargs=argparse.REMAINDER, help="of admin: see `admin --help`")
     arguments = parser.parse_args()
     command = arguments.command
+    processes.follow()
     settings = GatewaySettings()
     logging.configure("gateway", settings.log_level)
     telemetry.configure("gateway", _RELEASE)
@@ -87,11 +130,13 @@ def main() -> None:
         migrate(settings.database_url)
     if command == "admin":
         admin.app(arguments.rest, prog_name="python -m gateway admin")
+    if command != "migrate" and settings.workers > 1:
+        sys.exit(several(command, settings))
     if command == "api":
         sys.exit(api(settings))
     if command == "worker":
         if settings.metrics_port:
-            start_http_server(settings.metrics_port)
+            start_http_server(settings.metrics_port, settings.host)
         asyncio.run(work(settings))
 
 

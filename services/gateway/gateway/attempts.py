@@ -7,13 +7,14 @@ import structlog
 from opentelemetry import context, propagate
 
 from contracts.errors import ErrorCode
+from contracts.result import Analyzed
 from gateway import metrics
 from gateway.db import Database, Write
 from gateway.hints import QUEUE, Hints, job_topic
-from gateway.jobs import leases, outcomes
-from gateway.jobs.delays import after_busy, after_outage, backoff
-from gateway.jobs.states import Claimed, LeaseLostError, NotEnoughError, State
-from gateway.pipeline import Pipeline
+from gateway.jobs import enrichment, leases, outcomes
+from gateway.jobs.delays import after_absence, after_busy, after_outage, backoff
+from gateway.jobs.states import Claimed, Kind, LeaseLostError, NotEnoughError, State
+from gateway.pipeline import Pipeline, StillAwayError
 from gateway.room import Room
 from gateway.settings import GatewaySettings
 from runtime.errors import ServiceError
@@ -52,10 +53,13 @@ class Attempts:
                 context.detach(token)
 
     async def _settle(self, job: Claimed) -> None:
+        await self._hints.notify(job_topic(job.id))
         try:
             await self._pipeline.run(job)
         except ServiceError as error:
             await self._failed(job, error)
+        except StillAwayError as away:
+            await self._put_off(job, away.analyzed)
         except LeaseLostError:
             raise
         except NotEnoughError:
@@ -80,6 +84,7 @@ class Attempts:
         else:
             log.info("job_failed", code=error.code.value, reason=error.reason)
             await self._write(lambda db: outcomes.fail(db, job, error))
+            await self._db.insist(lambda db: enrichment.abandon(db, job.id), self._settings.patience)
             await self._ended(job, State.FAILED, error.code.value)
 
     async def _postpone(self, job: Claimed, error: ServiceError) -> None:
@@ -96,6 +101,13 @@ class Attempts:
         log.info("job_parked", code=error.code.value, reason=error.reason, delay_s=delay.total_seconds())
         metrics.RELEASED.labels(error.code.value).inc()
         await self._write(lambda db: leases.release(db, job, delay))
+
+    async def _put_off(self, job: Claimed, analyzed: Analyzed) -> None:
+        """Give an enrichment back until the model may be there again: no attempt is spent."""
+        delay = after_absence(job.age, analyzed.retry_after_s)
+        log.info("enrichment_put_off", reason=analyzed.engine.degraded_reason.value, delay_s=delay.total_seconds())
+        metrics.RELEASED.labels(ErrorCode.ANALYSIS_UNAVAILABLE.value).inc()
+        await self._write(lambda db: enrichment.put_off(db, job, analyzed, delay))
 
     async def _retry(self, job: Claimed, error: ServiceError) -> None:
         delay = backoff(job.attempt, self._settings.retry_base_seconds, error.retry_after_s)
@@ -125,7 +137,7 @@ class Attempts:
     async def _ended(self, job: Claimed, state: State, code: str) -> None:
         metrics.FINISHED.labels(state.value, code).inc()
         log.info("job_ended", kind=job.kind.value, state=state.value, code=code)
-        await self._hints.notify(job_topic(job.id))
+        await self._hints.notify(job_topic(job.id if job.kind is not Kind.ENRICHMENT else enrichment.target(job)))
 
     def _dropped(self, reason: str) -> None:
         metrics.FENCED.inc()

@@ -1,33 +1,37 @@
-"""Where a page of a list ended, as customers carry it to the next one."""
+"""Where a page of a list ended, as customers carry it to the next one: opaque, signed, for one list of one owner."""
 
 import base64
 import binascii
-import re
+import hmac
+from hashlib import sha256
 
 from contracts.errors import ErrorCode, FieldError
-from gateway.jobs.states import Kind
+from gateway.wiring import Caller, Parts
 from runtime.errors import ServiceError
 
+_MAC_BYTES = 12
 
-def sealed(job_id: str) -> str:
+
+def sealed(parts: Parts, caller: Caller, what: str, job_id: str) -> str:
     """Return the cursor of the page that ended with this job."""
-    return base64.urlsafe_b64encode(job_id.encode()).decode().rstrip("=")
+    text = _mac(parts, caller, what, job_id) + job_id.encode()
+    return base64.urlsafe_b64encode(text).decode().rstrip("=")
 
 
-def opened(cursor: str, kind: Kind) -> str:
-    """Return the id of a job that a cursor stands for. Raises as `opened_id` does."""
-    return opened_id(cursor, kind.id_prefix)
-
-
-def opened_id(cursor: str, prefix: str) -> str:
+def opened(parts: Parts, caller: Caller, what: str, cursor: str) -> str:
     """Return the id that a cursor stands for. Raises `ServiceError(INVALID_REQUEST)` for one that we did not give."""
     try:
-        found = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        mac, job_id = text[:_MAC_BYTES], text[_MAC_BYTES:].decode("ascii")
     except (binascii.Error, ValueError):
-        found = ""
-    if not re.fullmatch(rf"{prefix}_[0-9a-f]{{32}}", found):
-        text = "use the next_cursor of the page before, unchanged"
-        raise ServiceError(
-            ErrorCode.INVALID_REQUEST, f"cursor: {text}", errors=[FieldError(field="cursor", message=text)]
-        )
-    return found
+        mac, job_id = b"", ""
+    if not hmac.compare_digest(mac, _mac(parts, caller, what, job_id)):
+        message = "use the next_cursor of the page before, unchanged"
+        errors = [FieldError(field="cursor", message=message)]
+        raise ServiceError(ErrorCode.INVALID_REQUEST, f"cursor: {message}", errors=errors)
+    return job_id
+
+
+def _mac(parts: Parts, caller: Caller, what: str, job_id: str) -> bytes:
+    text = f"cursor\n{caller.tenant_id}\n{what}\n{job_id}"
+    return hmac.new(parts.settings.signing_key, text.encode(), sha256).digest()[:_MAC_BYTES]

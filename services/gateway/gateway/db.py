@@ -21,6 +21,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from contracts.errors import ErrorCode
 from gateway import walls
+from gateway.breaker import Breaker
 from runtime.errors import ServiceError
 
 log = structlog.get_logger(__name__)
@@ -35,6 +36,7 @@ _CONNECT_S = 3
 _STATEMENT_S = 10
 _BUSY_MS = 10_000
 _TRUSTED_S = 1.0
+_PROBE_S = 1.0
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 # An immediate restart of Postgres shows in all of these ways, and each means: retry on a new connection.
@@ -48,20 +50,36 @@ _OURS = (exc.IntegrityError, exc.ProgrammingError, exc.DataError, exc.NotSupport
 class Database:
     """One database: `begin` for several writes that belong together, `once` for one statement, `read` to look."""
 
-    def __init__(self, url: str) -> None:
-        """Prepare `url` (postgresql+asyncpg or sqlite+aiosqlite); nothing is opened yet."""
+    def __init__(self, url: str, answer_s: float | None = None) -> None:
+        """Prepare `url` (postgresql+asyncpg or sqlite+aiosqlite); nothing is opened yet.
+
+        With `answer_s` somebody waits: on Postgres a statement takes no longer, half of that is the wait for a
+        connection, and after three failures in a row everybody is refused at once, but for one a second who tries.
+        """
         self.dialect = make_url(url).get_backend_name()
-        self._engine = _sqlite(url) if self.dialect == "sqlite" else _postgres(url)
+        self._engine = _sqlite(url) if self.dialect == "sqlite" else _postgres(url, answer_s or _STATEMENT_S)
         self._row_security = _RowSecurity(self._engine)
         # Where a statement is a transaction of its own, two of its three round trips are saved.
         alone = {} if self.dialect == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
         self._single = self._engine.execution_options(**alone)
         self._reader = self._engine.execution_options(reading=True, **alone)
         self._narrowed = self._engine.execution_options(**{walls.WALLED: True})
+        hurried = answer_s is not None and self.dialect != "sqlite"
+        self._breaker = Breaker(longest_s=_PROBE_S) if hurried else None
         # SQLite has one writer: waiting here costs less than polling its lock.
         self._writer = asyncio.Lock() if self.dialect == "sqlite" else None
         # A hundred results that come at once stand in line here, and not at the pool, which gives up on them.
         self._turns = asyncio.Semaphore(_WRITERS)
+
+    @property
+    def size(self) -> int:
+        """How many connections there may be; 0: any number."""
+        return getattr(self._engine.pool, "size", int)()
+
+    @property
+    def in_use(self) -> int:
+        """How many connections are in use."""
+        return getattr(self._engine.pool, "checkedout", int)()
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -85,14 +103,34 @@ class Database:
 
     @asynccontextmanager
     async def _writing(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-        async with self._writer or nullcontext(), _transaction(engine) as connection:
+        async with self._writer or nullcontext(), self._transaction(engine) as connection:
             yield connection
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection for statements that only read, and wait for no writer. Raises as `begin` does."""
-        async with _transaction(self._narrowed if self._is_walled() else self._reader) as connection:
+        async with self._transaction(self._narrowed if self._is_walled() else self._reader) as connection:
             yield connection
+
+    @asynccontextmanager
+    async def _transaction(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        if self._breaker is not None and not self._breaker.admits():
+            raise _away("left alone for a moment")
+        try:
+            async with engine.begin() as connection:
+                if walls.is_narrowed(connection):
+                    await walls.narrow(connection)
+                yield connection
+        except _OURS:
+            raise
+        except _LOST as error:
+            if not _outage(error):
+                raise
+            if self._breaker is not None:
+                self._breaker.failed()
+            raise _away(repr(error)) from error
+        if self._breaker is not None:
+            self._breaker.worked()
 
     async def insist(self, write: Write[Done], patience: timedelta) -> Done:
         """Run `write` in a transaction, again while the database is away: a commit in doubt is done twice.
@@ -133,20 +171,8 @@ class _RowSecurity:
         connection.rollback()
 
 
-@asynccontextmanager
-async def _transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    try:
-        async with engine.begin() as connection:
-            if walls.is_narrowed(connection):
-                await walls.narrow(connection)
-            yield connection
-    except _OURS:
-        raise
-    except _LOST as error:
-        if not _outage(error):
-            raise
-        detail = "The database cannot be reached."
-        raise ServiceError(ErrorCode.UNAVAILABLE, detail, reason=repr(error), retry_after_s=2) from error
+def _away(reason: str) -> ServiceError:
+    return ServiceError(ErrorCode.UNAVAILABLE, "The database cannot be reached.", reason=reason, retry_after_s=2)
 
 
 def _outage(error: BaseException) -> bool:
@@ -161,20 +187,20 @@ def _json(document: object) -> str:
     return _NUL.sub(r"\1\\ufffd", whole)
 
 
-def _postgres(url: str) -> AsyncEngine:
+def _postgres(url: str, answer_s: float) -> AsyncEngine:
     server = {
         "application_name": "cro-gateway",
         walls.SETTING: walls.ALL,
         "jit": "off",
-        "statement_timeout": str(_STATEMENT_S * 1_000),
+        "statement_timeout": str(round(answer_s * 1_000)),
         "idle_in_transaction_session_timeout": str(_STATEMENT_S * 1_000),
     }
-    arguments = {"timeout": _CONNECT_S, "command_timeout": _STATEMENT_S, "server_settings": server}
+    arguments = {"timeout": min(_CONNECT_S, answer_s), "command_timeout": answer_s, "server_settings": server}
     engine = create_async_engine(
         url,
         pool_size=10,
         max_overflow=0,
-        pool_timeout=_POOL_WAIT_S,
+        pool_timeout=min(_POOL_WAIT_S, answer_s / 2),
         pool_recycle=1_800,
         connect_args=arguments,
         json_serializer=_json,

@@ -12,6 +12,11 @@ QUEUE = "queue"
 _REMEMBERED = 1_024
 
 
+def cancel_topic(job_id: str) -> str:
+    """Name the topic of one job's cancel, which its worker waits on."""
+    return f"cancel:{job_id}"
+
+
 def job_topic(job_id: str) -> str:
     """Name the topic of one job's state."""
     return f"job:{job_id}"
@@ -25,6 +30,9 @@ class Hints(Protocol):
 
     async def wait(self, topic: str, timeout: timedelta) -> None:
         """Return when `topic` was notified, or after `timeout`. Waking without a cause is allowed."""
+
+    async def aclose(self) -> None:
+        """Let go of what is held."""
 
 
 class LocalHints:
@@ -63,6 +71,9 @@ class LocalHints:
             return
         finally:
             self._forget(topic, future)
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
 
     def _forget(self, topic: str, future: asyncio.Future[None]) -> None:
         with self._lock:

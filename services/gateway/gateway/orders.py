@@ -1,5 +1,6 @@
 """What the worker asks of renderer and analyzer for one job."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
@@ -18,9 +19,11 @@ from contracts.outputs import (
     ImageFormat,
     Output,
     PdfOutput,
+    Probe,
     ScreenshotOutput,
 )
 from contracts.render import RenderRequest, RenderResult, TransferSlot
+from contracts.result import Memo
 from contracts.wire import REVEALED
 from gateway.blobs.base import BlobStore, new_key
 from gateway.jobs.states import Claimed, Document
@@ -63,7 +66,7 @@ def _outputs() -> list[Output]:
             )
             for area in (Area.FIRST_SCREEN, Area.FULL_PAGE, Area.SECTIONS)
         ]
-        outputs.append(FactsOutput(name=f"facts.{name.value}", viewport=viewport))
+        outputs.append(FactsOutput(name=f"facts.{name.value}", viewport=viewport, probes=list(Probe)))
     return outputs
 
 
@@ -160,6 +163,15 @@ def fetch_order(request: FetchRequest, keys: dict[str, str], blobs: BlobStore, b
     return request.model_copy(update={"budget_ms": _told(budget), "uploads": _uploads(keys, blobs, budget)})
 
 
+@dataclass(frozen=True)
+class Extras:
+    """What an analysis is told about the model: its money, whether it may come later, and what it said last time."""
+
+    ai_budget_usd: Decimal | None = None
+    ai_later: bool = False
+    memo: Memo | None = None
+
+
 def analyze_order(
     job: Claimed,
     render: RenderResult,
@@ -167,7 +179,7 @@ def analyze_order(
     blobs: BlobStore,
     budget: timedelta,
     *,
-    ai_budget_usd: Decimal | None = None,
+    extras: Extras,
 ) -> AnalyzeRequest:
     """Ask for the judgement of a render whose artifacts are stored under `keys`."""
     assert job.preset is not None
@@ -182,7 +194,9 @@ def analyze_order(
         render=render,
         downloads=downloads,
         asset_keys=keys,
-        ai_budget_usd=ai_budget_usd,
+        ai_budget_usd=extras.ai_budget_usd,
+        ai_later=extras.ai_later,
+        memo=extras.memo,
         budget_ms=_told(budget),
     )
 

@@ -1,5 +1,6 @@
 """Waiting for a job of any kind without holding a connection."""
 
+import random
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -9,16 +10,15 @@ from typing import Annotated
 
 from fastapi import Header, Query
 
-from gateway.hints import job_topic
-from gateway.jobs import records
 from gateway.jobs.states import Kind
+from gateway.watch import Subject
 from gateway.wiring import Caller, Parts
 
 MAX_WAIT_S = 120
 RETRY_AFTER_S = 2
 """When to ask again for a job that is not finished."""
 
-_LOOK_AGAIN = timedelta(seconds=1)
+_LOOK_FOR_CALLER_S = (1.0, 3.0)
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,9})", re.IGNORECASE)
 
 Wait = Annotated[int, Query(ge=0, le=MAX_WAIT_S, description="seconds to wait for it to finish")]
@@ -47,15 +47,17 @@ def asked_for(body: int | None, prefer: str) -> int | None:
 
 
 async def until_final(parts: Parts, caller: Caller, kind: Kind, job_id: str, patience: Patience) -> None:
-    """Return once a job is final or unknown, the time is over or the caller has gone.
+    """Return once a job is final or unknown, the time is over, the caller has gone or the process stops.
 
-    No connection is held while waiting. The hint saves time; without one, the row is looked at each second.
+    No connection is held while waiting, and all who wait share one look. Whoever goes leaves the job as it is.
     """
-    wait_s = min(patience.wait.total_seconds(), caller.plan.max_wait_s)
-    until = time.monotonic() + wait_s
-    while (left := until - time.monotonic()) > 0:
-        async with parts.db.read() as db:
-            state = await records.state(db, kind, caller.tenant_id, job_id)
-        if state is None or state.final or await patience.gone():
-            break
-        await parts.hints.wait(job_topic(job_id), min(_LOOK_AGAIN, timedelta(seconds=left)))
+    until = time.monotonic() + min(patience.wait.total_seconds(), caller.plan.max_wait_s)
+    if not patience.wait:
+        return
+    async with parts.watch.follow(Subject(caller.tenant_id, kind, job_id)) as feed:
+        while (left := until - time.monotonic()) > 0 and not parts.watch.closed:
+            if feed.latest is None or feed.latest.state.final or await patience.gone():
+                return
+            # Each at a time of its own: a thousand looks in one moment would hold up everybody else.
+            pause = random.uniform(*_LOOK_FOR_CALLER_S)  # noqa: S311  # spreads load, guards nothing
+            await feed.change(timedelta(seconds=min(pause, left)))

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -12,13 +12,15 @@ from contracts.analyze import Preset
 from contracts.errors import ErrorCode
 from contracts.fetch import FetchRequest, FetchResult, Tier
 from contracts.render import RenderResult
-from contracts.result import Analysis
+from contracts.result import Analyzed, Memo
 from gateway.blobs.base import BlobStore
 from gateway.db import Database
-from gateway.jobs import confidential, outcomes, spending
+from gateway.jobs import confidential, enrichment, memos, outcomes, spending
+from gateway.jobs.delays import after_absence
+from gateway.jobs.enrichment import Held
 from gateway.jobs.states import Claimed, Document, Kind, LeaseLostError, NotEnoughError, Stage
 from gateway.metrics import WORK_SECONDS
-from gateway.orders import analysis_keys, analyze_order, asked, capture_keys, fetch_order, render_order
+from gateway.orders import Extras, analysis_keys, analyze_order, asked, capture_keys, fetch_order, render_order
 from gateway.room import Room
 from gateway.settings import GatewaySettings
 from runtime.client import ServiceClient
@@ -48,6 +50,15 @@ class Ports:
     blobs: BlobStore
 
 
+class StillAwayError(Exception):
+    """An enrichment was in vain: the model is still away. `analyzed` says what it cost, and when to try again."""
+
+    def __init__(self, analyzed: Analyzed) -> None:
+        """Keep the answer."""
+        super().__init__(analyzed.engine.degraded_reason)
+        self.analyzed = analyzed
+
+
 @dataclass(frozen=True)
 class Pipeline:
     """What every job of a worker goes through."""
@@ -60,21 +71,51 @@ class Pipeline:
     async def run(self, job: Claimed) -> None:
         """Do what is left of `job` and write its result.
 
-        Raises `ServiceError` when it failed, and `LeaseLostError` when it is no longer ours.
+        Raises `ServiceError` when it failed, `StillAwayError` when the model is still away, and `LeaseLostError` when
+        it is no longer ours.
         """
         if job.kind is Kind.CAPTURE:
             await self._capture(job)
+        elif job.kind is Kind.ENRICHMENT:
+            await self._enrich(job)
         else:
             await self._analyse(job)
 
     async def _analyse(self, job: Claimed) -> None:
         render, keys = await self._rendered(job)
-        with _timed(Stage.ANALYZE):
+        analyzed = await self._judged(job, job, Held(render, keys))
+        again = after_absence(timedelta(), analyzed.retry_after_s)
+        if not await self.db.insist(lambda db: enrichment.conclude(db, job, analyzed, again), self.settings.patience):
+            raise LeaseLostError
+
+    async def _judged(self, job: Claimed, analysis: Claimed, held: Held) -> Analyzed:
+        """Have a render judged, on the account of `job`; `analysis` is what the result is for."""
+        with _timed(job.stage if job.stage is Stage.ENRICH else Stage.ANALYZE):
             budget = timedelta(seconds=self.settings.analyze_budget_seconds)
-            held = await self._held(job)
-            order = analyze_order(job, render, keys, self.ports.blobs, budget, ai_budget_usd=held)
-            analysis = await self.ports.analyzer.post("/analyze", order, Analysis, budget)
-        if not await self.db.insist(lambda db: outcomes.finish(db, job, analysis), self.settings.patience):
+            extras = Extras(await self._held(job), self._may_wait(job), await self._memo(job))
+            order = analyze_order(analysis, held.render, held.keys, self.ports.blobs, budget, extras=extras)
+            return await self.ports.analyzer.post("/analyze", order, Analyzed, budget)
+
+    def _may_wait(self, job: Claimed) -> bool:
+        """Whether the model may be asked later; a result waits from its first attempt on, not from its order."""
+        waited = job.age if job.kind is Kind.ENRICHMENT else timedelta()
+        return job.preset is not Preset.RULES and waited < self.settings.enrich_patience
+
+    async def _memo(self, job: Claimed) -> Memo | None:
+        if job.preset is Preset.RULES or not self.settings.ai_memo_days:
+            return None
+        async with self.db.read() as db:
+            return await memos.load(db, job, self.settings.memo_life)
+
+    async def _enrich(self, job: Claimed) -> None:
+        async with self.db.read() as db:
+            held = await enrichment.load(db, job)
+        analyzed = None
+        if held is not None:
+            analyzed = await self._judged(job, replace(job, id=enrichment.target(job)), held)
+        if analyzed is not None and analyzed.engine.ai_pending:
+            raise StillAwayError(analyzed)
+        if not await self.db.insist(lambda db: enrichment.finish(db, job, analyzed), self.settings.patience):
             raise LeaseLostError
 
     async def _held(self, job: Claimed) -> Decimal | None:

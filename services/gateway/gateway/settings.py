@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from hashlib import sha256
 
 from pydantic import Field
 
 from gateway.auth import AccessSettings
+from gateway.rates import Rate
 
 
 class GatewaySettings(AccessSettings):
@@ -43,6 +45,44 @@ class GatewaySettings(AccessSettings):
     worker_light_concurrency: int = Field(
         100, ge=1, le=500, description="jobs in progress in one worker besides those, which need plain HTTP only"
     )
+    redis_url: str = Field(
+        "", description="redis://… or unix://…: limits and wake-ups that all processes share; empty: this process alone"
+    )
+    workers: int = Field(1, ge=1, le=64, description="processes that `api` or `worker` starts on this machine")
+    limit_concurrency: int = Field(
+        2_000,
+        ge=0,
+        description="requests that one API process works on at once, waiting callers included; 0: any number",
+    )
+    api_processes: int = Field(
+        2, ge=1, description="API processes in all: each grants its share of a rate limit while Redis is away"
+    )
+    trusted_proxies: str = Field(
+        "", description="networks whose X-Forwarded-For and X-Forwarded-Proto are believed: 10.0.0.0/8,fd00::/8"
+    )
+    max_body_bytes: int = Field(1_048_576, ge=1_024, description="largest request body, except uploads")
+    max_upload_bytes: int = Field(12_582_912, ge=1_024, description="largest multipart request body")
+    body_timeout_seconds: float = Field(20, gt=0, le=300, description="time in which a request body has to arrive")
+    queue_limit: int = Field(
+        10_000, ge=1, description="waiting jobs from which on new ones are refused, until a tenth of them is done"
+    )
+    rate_limit_key: Rate = Field(
+        Rate("1200/60/200"), description="requests / seconds / of these at once, for one API key; `off`: no limit"
+    )
+    rate_limit_tenant: Rate = Field(Rate("3000/60/500"), description="the same, for all keys of one tenant")
+    rate_limit_address: Rate = Field(
+        Rate("1200/60/200"), description="the same, for one client address (IPv6: /64); loopback has none"
+    )
+    shutdown_grace_seconds: float = Field(
+        5,
+        ge=0,
+        le=120,
+        description="time between SIGTERM and closing the door, in which `/readyz` says no; SIGINT: none",
+    )
+    api_database_seconds: float = Field(
+        2, ge=0.1, le=10, description="longest time that a request waits for one statement"
+    )
+
     lease_seconds: float = Field(30, ge=1, le=600, description="silence after which a worker counts as dead")
     poll_seconds: float = Field(1, gt=0, le=30, description="longest time to miss a lost wake-up")
     drain_seconds: float = Field(25, ge=0, le=600, description="time to finish on SIGTERM before jobs are given back")
@@ -69,7 +109,30 @@ class GatewaySettings(AccessSettings):
         description="held of that budget for one analysis, by preset, until its bill is known",
     )
 
+    enrich_patience_seconds: int = Field(
+        86_400,
+        ge=0,
+        le=604_800,
+        description="how long a result that rules alone gave waits for a model that was away; 0: it does not",
+    )
+    ai_memo_days: int = Field(
+        30, ge=0, le=365, description="how long a model's answer serves a page that has not changed; 0: never"
+    )
+    retention_days: int = Field(30, ge=1, le=3_650, description="age at which ended jobs and their artifacts go")
+    retention_days_by_tenant: dict[str, int] = Field({}, description="another age for some tenants, by their id")
+    events_per_tenant: int = Field(
+        200, ge=1, le=10_000, description="event streams that one tenant may hold open in one process"
+    )
+    signing_secret: str = Field(
+        "", description="signs cursors and fingerprints, the same in every process; missing: made from DATABASE_URL"
+    )
+
     egress_allow_private: str = Field("", description="private hosts that may be opened: 127.0.0.1:8000,shop.test")
+
+    @property
+    def signing_key(self) -> bytes:
+        """The key of every signature that only this API reads again."""
+        return sha256(f"cro-analyzer/{self.signing_secret or self.database_url}".encode()).digest()
 
     @property
     def lease(self) -> timedelta:
@@ -80,6 +143,16 @@ class GatewaySettings(AccessSettings):
     def outage_patience(self) -> timedelta:
         """How long a service may be away at no cost: 99.9 % of jobs are promised to end within 15 minutes."""
         return timedelta(seconds=self.outage_patience_seconds)
+
+    @property
+    def enrich_patience(self) -> timedelta:
+        """How long a result may wait for the model."""
+        return timedelta(seconds=self.enrich_patience_seconds)
+
+    @property
+    def memo_life(self) -> timedelta:
+        """How long an answer of the model may be used again."""
+        return timedelta(days=self.ai_memo_days)
 
     @property
     def poll(self) -> timedelta:

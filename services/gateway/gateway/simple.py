@@ -4,19 +4,24 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
-from fastapi.responses import JSONResponse
 from pydantic import ConfigDict, Field
 
 from contracts.analyze import Preset
 from contracts.errors import ErrorCode
 from contracts.result import Analysis
-from contracts.wire import PublicInput, Wire
+from contracts.wire import Wire
+from gateway import replies
+from gateway.acceptance import Terms, remember
 from gateway.analyses import service
 from gateway.analyses.store import Record
+from gateway.guard import ROOM
+from gateway.idempotency.keys import IdempotencyKey, ticket
 from gateway.jobs.states import State
 from gateway.patience import MAX_WAIT_S, RETRY_AFTER_S, Patience
-from gateway.refusals import refusals
+from gateway.refusals import MAKING, refusals
+from gateway.reuse.schemas import Reuse
 from gateway.wiring import TheCaller, TheParts
+from runtime import problems
 from runtime.errors import ServiceError
 
 router = APIRouter(tags=["simple"])
@@ -25,7 +30,7 @@ router = APIRouter(tags=["simple"])
 _WAIT_S = 50
 
 
-class SimpleCreate(PublicInput):
+class SimpleCreate(Reuse):
     """A page to analyse."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"url": "https://example.com/"}]})
@@ -62,6 +67,7 @@ def _task(record: Record) -> Task:
     "/analyze",
     summary="Analyse a page in one call",
     response_model=Analysis,
+    dependencies=[ROOM],
     responses={
         202: {"model": Task, "description": "Not finished yet: ask `status_url`"},
         **refusals(
@@ -71,21 +77,36 @@ def _task(record: Record) -> Task:
             ErrorCode.TARGET_STATUS,
             ErrorCode.PAGE_EMPTY,
             ErrorCode.INTERNAL,
+            ErrorCode.IDEMPOTENCY_MISMATCH,
+            *MAKING,
         ),
     },
 )
-async def analyze(request: Request, parts: TheParts, caller: TheCaller, body: SimpleCreate) -> Response:
+async def analyze(
+    request: Request, parts: TheParts, caller: TheCaller, body: SimpleCreate, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Answer with the result itself, with a problem when the page cannot be analysed, or with a task to ask about."""
-    task_id = await service.create(parts, caller, body.url, body.preset)
+    fields = body.model_dump(mode="json", exclude={"wait"})
+    key = ticket(idempotency_key, caller.tenant_id, "POST /analyze", fields, parts.settings.signing_key)
+    accepted = await service.create(parts, caller, body.url, body.preset, Terms(body.wish, key))
+    location = f"/status/{accepted.id}"
+    if (answer := replies.again(accepted, location)) is not None:
+        return answer
     patience = Patience(timedelta(seconds=body.wait), request.is_disconnected)
-    record = await service.waited_for(parts, caller, task_id, patience)
+    record = await service.waited_for(parts, caller, accepted.id, patience)
+    headers = {"X-Task-Id": accepted.id, **replies.origin(accepted, record.finished_at)}
     if record.result is not None:
-        headers = {"X-Task-Id": task_id}
         return Response(record.result.model_dump_json(), media_type="application/json", headers=headers)
     if record.state.final:
-        raise ServiceError(record.error_code or ErrorCode.INTERNAL, record.error_detail or "")
-    headers = {"Location": f"/status/{task_id}", "Retry-After": str(RETRY_AFTER_S)}
-    return JSONResponse(_task(record).model_dump(mode="json"), status_code=202, headers=headers)
+        error = ServiceError(record.error_code or ErrorCode.INTERNAL, record.error_detail or "")
+        failed = problems.problem(request, error)
+        failed.headers.update(headers)
+        return failed
+    task = _task(record).model_dump_json()
+    if not await request.is_disconnected():
+        await remember(parts, accepted, task)
+    headers |= {"Location": location, "Retry-After": str(RETRY_AFTER_S)}
+    return Response(task, status_code=202, media_type="application/json", headers=headers)
 
 
 @router.get("/status/{task_id}", summary="Ask about a task", responses=refusals(ErrorCode.NOT_FOUND))

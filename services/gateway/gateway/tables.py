@@ -60,6 +60,10 @@ jobs = Table(
     # outcome
     Column("error_code", String(40)),
     Column("error_detail", Text),
+    # what makes two requests the same; empty for a result that nobody else may be given
+    Column("cache_key", String(64)),
+    # requests that were given this job and may still wait for it
+    Column("callers", Integer, nullable=False, server_default="1"),
     Column("created_at", Instant, nullable=False),
     Column("started_at", Instant),
     Column("finished_at", Instant),
@@ -123,6 +127,15 @@ Index(
 )
 Index("ix_jobs_batch", jobs.c.batch_id, jobs.c.seq, postgresql_where=IN_BATCH, sqlite_where=IN_BATCH)
 Index("ix_jobs_held", jobs.c.batch_id, jobs.c.order_key, jobs.c.seq, postgresql_where=IS_HELD, sqlite_where=IS_HELD)
+IS_REUSABLE = jobs.c.cache_key.is_not(None)
+Index(
+    "ix_jobs_cache_key",
+    jobs.c.tenant_id,
+    jobs.c.cache_key,
+    jobs.c.id,
+    postgresql_where=IS_REUSABLE,
+    sqlite_where=IS_REUSABLE,
+)
 
 lanes = Table(
     "lanes",
@@ -265,6 +278,59 @@ audit_events = Table(
     Index("ix_audit_events_tenant_id_id", "tenant_id", "id"),
 )
 """Who changed what. Triggers refuse every change of a row and its removal."""
+IS_FINISHED = jobs.c.finished_at.is_not(None)
+Index("ix_jobs_finished", jobs.c.finished_at, postgresql_where=IS_FINISHED, sqlite_where=IS_FINISHED)
+events = Table(
+    "events",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant_id", String(64), nullable=False),
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("type", String(40), nullable=False),
+    Column("document", DOCUMENT, nullable=False),
+    Column("at", Instant, nullable=False),
+    Index("ix_events_tenant", "tenant_id", "id"),
+)
+"""What happened to a job after its end, for those who want to be told."""
+
+memos = Table(
+    "memos",
+    metadata,
+    Column("tenant_id", String(64), primary_key=True),
+    Column("page", String(64), primary_key=True),
+    Column("preset", String(20), primary_key=True),
+    Column("document", DOCUMENT, nullable=False),
+    Column("saved_at", Instant, nullable=False),
+    Index("ix_memos_saved", "saved_at"),
+)
+"""The model's last answer to each page of a tenant. `page`: the address's SHA-256."""
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("tenant_id", String(64), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    # empty only inside the transaction that makes the job
+    Column("job_id", String(64)),
+    Column("origin", String(10), nullable=False, server_default="made"),
+    # the answer as it was given, where the job was not finished then
+    Column("answer", Text),
+    Column("created_at", Instant, nullable=False),
+    Index("ix_idempotency_keys_created_at", "created_at"),
+    Index("ix_idempotency_keys_job_id", "job_id"),
+)
+"""Which job a caller's `Idempotency-Key` made. It outlives a deleted job, so that a late repetition makes no other."""
+
+removals = Table(
+    "removals",
+    metadata,
+    Column("job_id", String(64), primary_key=True),
+    Column("tenant_id", String(64), nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Index("ix_removals_due_at", "due_at"),
+)
+"""Deleted jobs whose objects the blob store may still hold."""
 
 batches = Table(
     "batches",

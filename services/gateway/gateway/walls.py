@@ -1,7 +1,7 @@
 """Whose rows a database connection may see, as a second wall behind the queries' own conditions. Postgres only.
 
 A connection begins with `*`: all tenants, as workers and the command line need. A request's transactions are narrowed
-to its tenant, which row-level security enforces for every role that does not own the tables. See docs/adr/0014.
+to its tenant, which row-level security enforces for every role that does not own the tables. See docs/adr/0017.
 """
 
 from contextvars import ContextVar

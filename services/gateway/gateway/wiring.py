@@ -1,7 +1,7 @@
 """What the endpoints share, and how they get it."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Security
@@ -14,12 +14,23 @@ from gateway.access import plans
 from gateway.access.keyring import Keyring
 from gateway.access.plans import Plan, Plans
 from gateway.access.scopes import EVERY_SCOPE, Scope, for_route
+from gateway.answers import Answers
 from gateway.auth import Auth
+from gateway.backlog import Backlog
 from gateway.blobs.files import FileBlobs
+from gateway.broker import Broker
 from gateway.db import Database
 from gateway.hints import Hints
+from gateway.limits.local import Limiter
+from gateway.limits.policy import Rates
 from gateway.origin import address_of
+from gateway.places import Places
+from gateway.readiness import Readiness
 from gateway.settings import GatewaySettings
+from gateway.tally import Tally
+from gateway.turns import Turns
+from gateway.uploads.decoding import Decoder
+from gateway.watch import Watch
 from runtime.errors import ServiceError
 from runtime.netguard import AddressPolicy
 
@@ -42,6 +53,22 @@ class Parts:
     policy: AddressPolicy
     keyring: Keyring
     plans: Plans
+    broker: Broker | None
+    limiter: Limiter
+    rates: Rates
+    backlog: Backlog
+    readiness: Readiness
+    watch: Watch
+    decoder: Decoder
+    places: Places
+    tally: Tally = field(default_factory=Tally)
+    turns: Turns = field(default_factory=Turns)
+    answers: Answers = field(default_factory=Answers)
+
+    def leave(self) -> None:
+        """Ask for no more traffic, and send everybody home who waits: the process is about to stop."""
+        self.readiness.leave()
+        self.watch.close()
 
 
 @dataclass(frozen=True)
@@ -54,7 +81,8 @@ class Caller:
     plan: Plan = _NO_LIMITS
 
 
-def _parts(request: Request) -> Parts:
+# Async although they await nothing: FastAPI would send each request through a thread for either of them.
+async def _parts(request: Request) -> Parts:
     parts: Parts = request.app.state.parts
     return parts
 

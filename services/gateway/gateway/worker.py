@@ -11,8 +11,9 @@ import structlog
 from gateway import metrics
 from gateway.attempts import Attempts
 from gateway.db import Database
-from gateway.hints import QUEUE, Hints, job_topic
-from gateway.jobs import admission, confidential, feeding, leases, spending
+from gateway.hints import QUEUE, Hints, cancel_topic, job_topic
+from gateway.housekeeping import Housekeeper
+from gateway.jobs import admission, confidential, enrichment, feeding, leases, memos, records, spending
 from gateway.jobs.states import Claimed, Weight
 from gateway.pipeline import Pipeline, Ports
 from gateway.room import Room
@@ -27,6 +28,8 @@ _SWEEP_S = 5.0
 _FEED_S = 0.25
 _GATHER_S = 0.02
 _MANY = 20
+_HOUSE_S = 60.0
+_LISTEN = timedelta(seconds=60)
 
 Key = tuple[str, int]
 
@@ -42,6 +45,7 @@ class Worker:
         self._settings = settings
         self._room = Room(settings.worker_concurrency, settings.worker_light_concurrency)
         self._attempts = Attempts(db, hints, Pipeline(db, ports, self._room, settings), self._room, settings)
+        self._housekeeper = Housekeeper(db, ports.blobs, settings)
         self._stopping = False
         self._over = asyncio.Event()
         self._tasks: dict[Key, asyncio.Task[None]] = {}
@@ -62,6 +66,7 @@ class Worker:
                 (min(_BEAT_S, lease_s / 3), "heartbeat", self._beat),
                 (min(_SWEEP_S, lease_s / 3), "sweep", self._sweep),
                 (min(_FEED_S, self._settings.poll_seconds), "feed", self._feed),
+                (_HOUSE_S, "housekeeping", self._housekeeper.tick),
             ):
                 group.create_task(self._every(seconds, name, tick))
             while not self._stopping:
@@ -93,11 +98,25 @@ class Worker:
         return claimed
 
     async def _work(self, job: Claimed) -> None:
+        ear = asyncio.create_task(self._listen(job))
         try:
             await self._attempts.work(job)
         finally:
+            ear.cancel()
             del self._tasks[job.key]
             self._room.leave(job)
+
+    async def _listen(self, job: Claimed) -> None:
+        """End the work on a job as soon as a hint says that it was cancelled; without one, the heartbeat notices."""
+        while True:
+            await self._hints.wait(cancel_topic(job.id), _LISTEN)
+            with self._contained("cancel"):
+                async with self._db.read() as db:
+                    cancelled = await records.cancelled(db, job.tenant_id, job.id)
+                if cancelled and job.key in self._tasks:
+                    self._attempts.take_away(job.key)
+                    self._tasks[job.key].cancel()
+                    return
 
     async def _idle(self, *, has_room: bool) -> None:
         """Wait for more room or, where there is room, for a job; never longer than the poll time."""
@@ -162,6 +181,8 @@ class Worker:
         # After an outage of the database every lease looks expired: first let the living renew theirs.
         if time.monotonic() - self._database_failed_at >= self._settings.lease_seconds:
             await self._reap()
+        async with self._db.once() as db:
+            await memos.sweep(db, self._settings.memo_life)
         async with self._db.begin() as db:
             await spending.sweep(db)
         async with self._db.begin() as db:
@@ -190,6 +211,9 @@ class Worker:
         for job in reaped:
             log.warning("job_reaped", job_id=job.id, dead=job.dead)
             metrics.REAPED.labels("dead" if job.dead else "requeued").inc()
+            if job.dead:
+                async with self._db.begin() as db:
+                    await enrichment.abandon(db, job.id)
             await self._hints.notify(job_topic(job.id) if job.dead else QUEUE)
 
     async def _drain(self) -> None:

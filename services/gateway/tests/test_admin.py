@@ -6,34 +6,37 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
 from gateway.access import token
+from gateway.admin import app
+from gateway.migrate import migrate
 from tests.fixtures.accounts import PEPPER
 
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     url = f"sqlite+aiosqlite:///{tmp_path / 'cro.db'}"
-    return {**os.environ, "DATABASE_URL": url, "API_KEY_PEPPER": PEPPER}
+    migrate(url)
+    return {"DATABASE_URL": url, "API_KEY_PEPPER": PEPPER}
 
 
-def admin(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "gateway", "admin", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+def admin(environment: dict[str, str], *arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments), env=environment)
 
 
 def test_a_first_key_is_printed_once_and_a_second_bootstrap_refused(environment: dict[str, str]) -> None:
     first = admin(environment, "bootstrap", "Shop", "--plan", "free")
-    assert first.returncode == 0, first.stderr
+    assert first.exit_code == 0, first.stderr
     tenant_id, key = first.stdout.split()
     assert token.well_formed(key)
     again = admin(environment, "bootstrap", "Shop")
-    assert (again.returncode, again.stdout) == (1, "")
+    assert (again.exit_code, again.stdout) == (1, "")
     listed = admin(environment, "list").stdout
     assert f"{tenant_id}  free  Shop" in listed
     assert key not in listed
     key_id = listed.splitlines()[1].split()[0]
-    assert admin(environment, "revoke", tenant_id, key_id).returncode == 0
+    assert admin(environment, "revoke", tenant_id, key_id).exit_code == 0
     assert "ended" in admin(environment, "list").stdout
 
 
@@ -42,9 +45,17 @@ def test_a_first_key_is_printed_once_and_a_second_bootstrap_refused(environment:
 )
 def test_what_cannot_be_done_is_one_line_and_status_1(environment: dict[str, str], arguments: tuple[str, ...]) -> None:
     ended = admin(environment, *arguments)
-    assert ended.returncode == 1
+    assert ended.exit_code == 1
     assert ended.stderr.splitlines()[-1].startswith("admin: ")
     assert "Traceback" not in ended.stderr
+
+
+def test_it_is_a_command_of_the_gateway(environment: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "gateway", "admin", "create-tenant", "Shop"]
+    ended = subprocess.run(
+        command, env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert ended.stdout.startswith("ten_"), ended.stderr
 
 
 def test_strangers_are_not_let_in_without_keys(tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ async def test_a_tenant_sees_only_its_own(platform: Platform) -> None:
 
 async def test_the_list_is_newest_first_and_stays_stable_while_it_grows(platform: Platform) -> None:
     async def create() -> str:
-        answer = await platform.http.post("/v1/analyses", json={"url": URL})
+        answer = await platform.http.post("/v1/analyses", json={"url": URL, "refresh": True})
         return str(answer.json()["id"])
 
     ids = [await create() for _ in range(7)]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from PIL import Image
 
 from tests.fixtures.fleet import JPEG
 from tests.fixtures.gateway import Platform
@@ -46,9 +47,9 @@ async def shell(script: str, origin: str, folder: Path, **variables: str) -> byt
 
 
 async def test_every_line_works(origin: str, working: Platform, tmp_path: Path) -> None:
-    assert len(BLOCKS) == 7
+    assert len(BLOCKS) == 13
     assert all(line.startswith(("curl", " ", "}", "  ")) for block in BLOCKS for line in block.splitlines())
-    answers = [await shell(block, origin, tmp_path) for block in BLOCKS[:-1]]
+    answers = [await shell(block, origin, tmp_path) for block in BLOCKS[:6]]
     assert (tmp_path / "page.png").read_bytes() == JPEG, "the made-up picture"
     assert answers[1].startswith(b"# Shop")
     several, visited, static, listed = (json.loads(answer) for answer in answers[2:])
@@ -56,6 +57,32 @@ async def test_every_line_works(origin: str, working: Platform, tmp_path: Path) 
     assert {"phone", "tiles.1", "pdf", "html", "markdown"} <= set(several["result"]["artifacts"])
     assert visited["asked"]["withheld"] == ["auth", "cookies", "headers"]
     assert len(listed["data"]) == 5
-    await shell(BLOCKS[-1], origin, tmp_path, ID=visited["id"])
+    await shell(BLOCKS[6], origin, tmp_path, ID=visited["id"])
     assert (tmp_path / "screenshot.jpg").read_bytes() == JPEG
     assert (await working.http.get(f"/v1/captures/{visited['id']}")).status_code == 404
+
+
+async def test_the_lines_about_the_account_work(origin: str, tmp_path: Path) -> None:
+    (block,) = [block for block in BLOCKS if "/v1/tenant" in block]
+    answers = [json.loads(await shell(line, origin, tmp_path)) for line in block.splitlines()]
+    assert answers[0]["plan"]["name"] == "local"
+    assert [sorted(answer) for answer in answers[1:]] == [
+        ["data", "total"],
+        ["data", "next_cursor"],
+        ["data", "next_cursor"],
+    ]
+
+
+async def test_asking_again_works(origin: str, tmp_path: Path) -> None:
+    keyed, followed, conditional, sent, deleted = BLOCKS[8:]
+    answers = [json.loads(await shell(keyed, origin, tmp_path)) for _ in range(2)]
+    assert answers[0] == answers[1]
+    job_id = answers[0]["id"]
+    events = (await shell(followed, origin, tmp_path, ID=job_id)).decode()
+    assert "event: analysis.succeeded" in events
+    read = (await shell(conditional, origin, tmp_path, ID=job_id)).decode()
+    assert '"status":"succeeded"' in read
+    assert "text/html" in read
+    Image.new("RGB", (60, 40)).save(tmp_path / "shot.png")
+    assert json.loads(await shell(sent, origin, tmp_path))["url"] == "upload:checkout"
+    assert await shell(deleted, origin, tmp_path, ID=job_id) == b""

@@ -60,7 +60,7 @@ async def test_pages_of_the_log(guarded: Platform) -> None:
     for _ in range(5):
         await a.http.post("/v1/analyses/an_none/cancel")
     seen: list[str] = []
-    cursor = ""
+    cursor: str | None = ""
     while cursor is not None:
         page = (await a.http.get("/v1/audit?limit=2" + (f"&cursor={cursor}" if cursor else ""))).json()
         seen += [one["id"] for one in page["data"]]

@@ -315,7 +315,7 @@ async def test_a_tenant_sees_only_its_own_and_no_other_kind(platform: Platform) 
 
 async def test_the_list_is_newest_first_and_stays_stable_while_it_grows(platform: Platform) -> None:
     async def create() -> str:
-        return str((await platform.http.post("/v1/captures", json={"url": URL})).json()["id"])
+        return str((await platform.http.post("/v1/captures", json={"url": URL, "refresh": True})).json()["id"])
 
     ids = [await create() for _ in range(5)]
     seen: list[str] = []
@@ -367,7 +367,7 @@ async def test_a_finished_capture_cannot_be_cancelled(working: Platform) -> None
 
 
 async def test_delete_takes_the_artifacts_along(working: Platform) -> None:
-    found, kept = await done(working), await done(working)
+    found, kept = await done(working), await done(working, refresh=True)
     links = found["result"]["artifacts"]["screenshot"]["links"]
     files = [path for path in working.parts.blobs.root.rglob("*.jpg") if found["id"] in path.parts]
     assert len(files) == 1
@@ -428,7 +428,7 @@ def test_the_examples_are_true() -> None:
 async def test_every_route_shows_an_example(platform: Platform) -> None:
     document = (await platform.http.get("/openapi.json")).json()
     routes = {path: item for path, item in document["paths"].items() if path.startswith("/v1/captures")}
-    assert sum(len(item) for item in routes.values()) == 6
+    assert sum(len(item) for item in routes.values()) == 7
     create = routes["/v1/captures"]["post"]
     assert set(create["requestBody"]["content"]["application/json"]["examples"]) == set(examples.CREATE)
     assert {"image/jpeg", "text/markdown", "application/pdf"} <= set(create["responses"]["200"]["content"])

@@ -8,7 +8,8 @@ from itertools import pairwise
 import pytest
 
 from contracts.geometry import ViewportName
-from contracts.result import Analysis, Outcome, Scores, Severity
+from contracts.result import Analysis, DegradedReason, Outcome, Scores, Severity
+from gateway.report import words
 from gateway.report.measures import swatch
 from gateway.report.page import render
 from tests.fixtures.report import pictures, sample, unpictured
@@ -243,6 +244,28 @@ def test_a_partial_or_degraded_report_says_so() -> None:
     assert "its end is missing" in text
     assert "Some fonts had not arrived" in text
     assert "New thing" in text
+
+
+@pytest.mark.parametrize("reason", [one for one in DegradedReason if one])
+def test_every_reason_has_words_of_its_own(reason: DegradedReason) -> None:
+    whole = unpictured()
+    engine = whole.engine.model_copy(update={"degraded": True, "degraded_reason": reason, "ai": None})
+    text = bare(whole.model_copy(update={"engine": engine})).text
+    assert words.DEGRADED.get(reason, "Parts of the analysis had to be left out.") in text
+    assert (reason in words.DEGRADED) is (reason is not DegradedReason.UNKNOWN)
+
+
+def test_a_report_whose_ai_part_follows_says_so() -> None:
+    whole = unpictured()
+    engine = whole.engine.model_copy(update={"degraded": True, "degraded_reason": "unavailable", "ai_pending": True})
+    assert words.PENDING in bare(whole.model_copy(update={"engine": engine})).text
+
+
+def test_a_report_without_a_score_shows_none() -> None:
+    scores = Scores(overall=100, by_factor={}, scored=False, note="Only a picture was given.")
+    text = bare(unpictured().model_copy(update={"scores": scores})).text
+    assert "Only a picture was given." in text
+    assert "out of 100" not in text
 
 
 def test_hundreds_of_findings_are_cut_and_counted() -> None:

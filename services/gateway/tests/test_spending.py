@@ -186,7 +186,9 @@ async def test_tenants_have_purses_of_their_own(db: Database) -> None:
 async def end_of(platform: Platform, **changes: Any) -> Any:  # noqa: ANN401  # the API's document
     worker = platform.worker(**changes)
     task = asyncio.create_task(worker.run())
-    made = await platform.http.post("/v1/analyses", json={"url": "https://shop.test/", "preset": "fast"})
+    made = await platform.http.post(
+        "/v1/analyses", json={"url": "https://shop.test/", "preset": "fast", "refresh": True}
+    )
     found = (await platform.http.get(f"/v1/analyses/{made.json()['id']}", params={"wait": 30})).json()
     worker.stop()
     await task
@@ -224,7 +226,7 @@ async def test_a_parked_job_stays_in_its_stage_and_holds_nothing(platform: Platf
     platform.fleet.before_analysis = refuse
     worker = platform.worker(tenant_ai_budget_usd_per_day=DOLLAR)
     task = asyncio.create_task(worker.run())
-    await platform.http.post("/v1/analyses", json={"url": "https://shop.test/", "preset": "fast"})
+    await platform.http.post("/v1/analyses", json={"url": "https://shop.test/", "preset": "fast", "refresh": True})
     await refused.wait()
     worker.stop()
     await task

@@ -1,7 +1,7 @@
 """Row-level security: with a role of its own, a query that forgets its tenant still sees no other's rows."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import exc, insert, select, text
@@ -9,10 +9,14 @@ from sqlalchemy import exc, insert, select, text
 from contracts.analyze import Preset
 from gateway import walls
 from gateway.db import Database
+from gateway.hints import LocalHints
+from gateway.idempotency import store as promises
+from gateway.idempotency.keys import Ticket
 from gateway.jobs import intake
-from gateway.jobs.states import NewJob
-from gateway.tables import jobs, lanes
+from gateway.jobs.states import Kind, NewJob
+from gateway.tables import idempotency_keys, jobs, lanes, metadata
 from gateway.times import now_plus
+from gateway.watch import Subject, Watch
 from tests.fixtures.postgres import Postgres
 
 pytestmark = pytest.mark.anyio
@@ -21,7 +25,7 @@ ROLE = "cro_app_of_tests"
 
 
 @pytest.fixture
-def role_url(postgres: Postgres, migrated_postgres: str) -> Iterator[str]:
+def role_url(postgres: Postgres, migrated_postgres: str) -> str:
     grants = f"""DO $$ BEGIN CREATE ROLE {ROLE} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$"""
 
     async def prepare() -> None:
@@ -37,7 +41,7 @@ def role_url(postgres: Postgres, migrated_postgres: str) -> Iterator[str]:
         await db.aclose()
 
     asyncio.run(prepare())
-    yield migrated_postgres.replace("postgres@", f"{ROLE}@")
+    return migrated_postgres.replace("postgres@", f"{ROLE}@")
 
 
 @pytest.fixture
@@ -76,9 +80,9 @@ async def test_a_request_sees_its_own_rows_whatever_it_asks(app_db: Database) ->
 async def test_a_request_writes_nothing_for_others(app_db: Database) -> None:
     await fill(app_db)
     walls.bind("a")
+    values = {"tenant_id": "b", "kind": "capture", "priority": 0, "last_key": 1.0}
     with pytest.raises(exc.DBAPIError, match="row-level security"):
         async with app_db.begin() as connection:
-            values = {"tenant_id": "b", "kind": "capture", "priority": 0, "last_key": 1.0}
             await connection.execute(insert(lanes).values(values))
 
 
@@ -120,3 +124,39 @@ async def test_the_owner_of_the_tables_pays_for_no_wall(migrated_postgres: str) 
     async with db.begin() as connection:
         assert not walls.is_narrowed(connection)
     await db.aclose()
+
+
+async def test_who_waits_first_does_not_narrow_those_who_wait_with_it(app_db: Database) -> None:
+    async with app_db.begin() as connection:
+        ids = {tenant_id: await intake.enqueue(connection, job(tenant_id)) for tenant_id in ("a", "b")}
+    watch = Watch(app_db, LocalHints())
+    seen: dict[str, object] = {}
+    together = asyncio.Barrier(2)
+
+    async def wait(tenant_id: str) -> None:
+        walls.bind(tenant_id)
+        async with watch.follow(Subject(tenant_id, Kind.ANALYSIS, ids[tenant_id])) as feed:
+            seen[tenant_id] = feed.latest and feed.latest.state
+            await together.wait()
+
+    await asyncio.gather(wait("a"), wait("b"))
+    assert seen == {"a": "queued", "b": "queued"}
+
+
+async def test_an_idempotency_key_of_another_tenant_is_behind_the_wall(app_db: Database) -> None:
+    for tenant_id in ("a", "b"):
+        walls.bind(tenant_id)
+        async with app_db.begin() as connection:
+            assert await promises.claim(connection, Ticket(tenant_id, "one", "f")) is None
+            await promises.point(connection, Ticket(tenant_id, "one", "f"), f"an_{tenant_id}", "made")
+    async with app_db.read() as connection:
+        assert list((await connection.execute(select(idempotency_keys.c.job_id))).scalars()) == ["an_b"]
+
+
+async def test_every_table_of_tenants_has_a_wall(migrated_postgres: str) -> None:
+    db = Database(migrated_postgres)
+    async with db.read() as connection:
+        query = text("SELECT relname FROM pg_class WHERE relrowsecurity")
+        walled = set((await connection.execute(query)).scalars())
+    await db.aclose()
+    assert walled >= {table.name for table in metadata.tables.values() if "tenant_id" in table.c}

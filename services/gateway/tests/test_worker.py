@@ -14,6 +14,7 @@ from contracts.geometry import DESKTOP, PHONE
 from contracts.outputs import Banners, ScreenshotOutput
 from contracts.render import PoolState, RenderRequest
 from contracts.render import Warning as Lack
+from gateway.hints import cancel_topic
 from gateway.jobs import intake, leases
 from gateway.jobs.states import NewJob, State
 from gateway.tables import jobs, results
@@ -26,7 +27,7 @@ URL = "https://shop.test/"
 
 
 async def submit(platform: Platform, url: str = URL) -> str:
-    answer = await platform.http.post("/v1/analyses", json={"url": url})
+    answer = await platform.http.post("/v1/analyses", json={"url": url, "refresh": True})
     return str(answer.json()["id"])
 
 
@@ -197,6 +198,39 @@ async def test_a_running_render_is_aborted_when_its_job_is_cancelled(working: Pl
     working.fleet.before_render = _nothing
     assert (await end_of(working, await submit(working)))["status"] == "succeeded"
     assert counted("cro_jobs_fenced_total") == dropped + 1
+
+
+@pytest.mark.parametrize("kind", ["analyses", "captures"])
+async def test_a_hint_ends_a_cancelled_render_without_waiting_for_the_heartbeat(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr("gateway.worker._BEAT_S", 600)
+    hold = Hold()
+    platform.fleet.before_render = platform.fleet.before_fetch = hold
+    worker = platform.worker(lease_seconds=6_000)
+    task = asyncio.create_task(worker.run())
+    location = (await platform.http.post(f"/v1/{kind}", json={"url": URL})).headers["location"]
+    await hold.come.wait()
+    await platform.http.post(f"{location}/cancel")
+    async with asyncio.timeout(20):
+        await hold.aborted.wait()
+    assert worker._room.free() == platform.parts.settings.worker_concurrency
+    worker.stop()
+    await task
+
+
+async def test_a_hint_that_is_wrong_ends_nothing(platform: Platform) -> None:
+    hold = Hold()
+    platform.fleet.before_render = hold
+    worker = platform.worker()
+    task = asyncio.create_task(worker.run())
+    job_id = await submit(platform)
+    await hold.come.wait()
+    await platform.parts.hints.notify(cancel_topic(job_id))
+    hold.go.set()
+    assert (await end_of(platform, job_id))["status"] == "succeeded"
+    worker.stop()
+    await task
 
 
 async def _nothing(_: object) -> None:

@@ -34,14 +34,23 @@ _PARTS: Final = (
     "document",
 )
 
-SCRIPT: Final = scripts.joined(scripts.LEXICON, *(f"reading/{name}.js" for name in _PARTS), answer="answer()")
-"""One expression that returns the page as JSON. Run it in WORLD, in the top frame, at scroll position 0."""
+_VITALS: Final = scripts.part("vendor/web-vitals/web-vitals.attribution.iife.js").partition("//# sourceMappingURL")[0]
+_LIBRARY: Final = f"(() => {{ {_VITALS}\nreturn webVitals; }})()"
 
-OBSERVER: Final = scripts.part("reading/observer.js")
+OBSERVER: Final = scripts.part("reading/observer.js").replace("VITALS;", f"{_LIBRARY};")
 """Runs before the page does, in WORLD: what a browser tells about paints, shifts and long tasks only once."""
+
+SCRIPT: Final = scripts.joined(scripts.LEXICON, *(f"reading/{name}.js" for name in _PARTS), answer="answer()").replace(
+    # A page without any script of its own gets no observer beforehand; what is buffered can still be had.
+    '"use strict";',
+    f'"use strict";\n{OBSERVER.rstrip()};',
+    1,
+)
+"""One expression that returns the page as JSON. Run it in WORLD, in the top frame, at scroll position 0."""
 
 TEXT_CAP: Final = 200_000
 URL_CAP: Final = 2_000
+_TIMES: Final = ("_ms", "_paint", "_shift")
 _FORMS, _OVERLAYS, _NOTES = 60, 40, 20
 _PURPOSES: Final = frozenset({"search", "login", "newsletter", "checkout", "lead"})
 
@@ -164,4 +173,6 @@ def _stats(row: Object) -> TextStats:
 
 
 def _performance(row: Object) -> Performance:
-    return Performance.model_validate({name: raw.measured(row.get(name)) for name in Performance.model_fields})
+    times = {name: raw.measured(row.get(name)) for name in Performance.model_fields if name.endswith(_TIMES)}
+    selectors = {name: raw.text(row.get(name), 300) for name in Performance.model_fields if name.endswith("_selector")}
+    return Performance.model_validate({**times, **selectors})

@@ -38,7 +38,7 @@ _PASSING = ("Unable to capture screenshot", *_ELSEWHERE)
 _NO_POPUPS = "window.open = function open() { return null }"
 _WIDE = 1440, 900
 _BLANK = "about:blank"
-_REFUSALS = frozenset({403, 502, 504})
+_REFUSALS = frozenset({403, 502, 503, 504})
 """Statuses with which the way out refuses a plain HTTP request."""
 
 
@@ -90,6 +90,7 @@ class Page:
         self._agent = agent
         self._guise: Guise | None = None
         self._leaving = False
+        self._answered = False
         self._arrival: asyncio.Future[Any] | None = None
         self._world: int | None = None
         self._children: set[str] = set()
@@ -135,6 +136,7 @@ class Page:
             await asyncio.gather(*metrics, *preparations)
             metrics = []
         *_, answer = await asyncio.gather(*metrics, self.session.call("Page.navigate", url=visit.url))
+        self._answered = True
         if answer.get("isDownload"):
             raise errors.download()
         if "errorText" in answer:
@@ -278,6 +280,11 @@ class Page:
         if self.url.startswith("chrome-error:"):
             raise self._failure(self.network.main.error)
 
+    def _unreachable(self, error: str) -> None:
+        # Chromium's error page may come before the answer to our navigation, which says why it is shown.
+        if error or self._answered:
+            self.session.fail(self._failure(error))
+
     def _failure(self, text: str) -> ServiceError:
         main = self.network.main
         if text == "net::ERR_ABORTED":
@@ -300,7 +307,7 @@ class Page:
         self._arrived()
         if frame.get("unreachableUrl"):
             self.url = "chrome-error://chromewebdata/"
-            self.session.fail(self._failure(self.network.main.error))
+            self._unreachable(self.network.main.error)
         elif self.network.main.refusal:
             self.session.fail(errors.refused(self.network.main.refusal))
         elif self._navigations > MAX_NAVIGATIONS:

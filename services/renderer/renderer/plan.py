@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from contracts.geometry import Viewport
-from contracts.outputs import Area, Banners, FactsOutput, Output, ScreenshotOutput
+from contracts.outputs import Area, Banners, FactsOutput, Output, Probe, ScreenshotOutput
 from contracts.render import Settle
 from contracts.visit import FailIf, Prepare
 from renderer.visiting import Guise
@@ -33,6 +33,11 @@ class Plan:
     def facts(self) -> list[FactsOutput]:
         """Return the wanted facts."""
         return [output for output in self.outputs if isinstance(output, FactsOutput)]
+
+    @property
+    def probes(self) -> frozenset[Probe]:
+        """Return the wanted measurements beyond reading the page."""
+        return frozenset(probe for output in self.facts for probe in output.probes)
 
     def of(self, *wanted: Area) -> list[ScreenshotOutput]:
         """Return the wanted pictures of these areas."""

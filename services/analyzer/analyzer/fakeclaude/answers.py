@@ -89,7 +89,8 @@ def _fill_typed(schema: Json, root: Json, name: str, context: _Context) -> Any: 
         case "boolean":
             return False
         case _:
-            return context.pick(name, 10)
+            # Never 0: a size or a place in a picture must be one.
+            return context.pick(name, 10) + 1
 
 
 def _choice(values: list[Any], name: str, context: _Context) -> Any:  # noqa: ANN401  # any JSON value
@@ -111,12 +112,18 @@ def _array(items: Json, root: Json, name: str, context: _Context) -> list[Any]:
     if name == "findings":
         if context.kind is Kind.SILENT:
             return []
-        chosen = _elements(context)
+        chosen = _elements(context) or _unnamed(items, root)
         parts = (replace(context, element=one, index=number) for number, one in enumerate(chosen))
         return [_fill(items, root, name, part) for part in parts]
     if name.startswith("related_"):
         return []
     return [_fill(items, root, name, context)]
+
+
+def _unnamed(items: Json, root: Json) -> list[Json]:
+    """Return the one thing to talk about where findings say by a box, and not by an element, what they mean."""
+    schema = root["$defs"][items["$ref"].rsplit("/", 1)[1]] if "$ref" in items else items
+    return [{}] if "box" in schema.get("properties", {}) else []
 
 
 def _elements(context: _Context) -> list[Json]:

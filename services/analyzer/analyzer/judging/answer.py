@@ -3,6 +3,7 @@
 Grammar limits make it so: optional and union-typed fields are counted and few are allowed. `""` means nothing.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field
@@ -34,7 +35,7 @@ class SectionAnswer(PublicInput):
     section_id: str
     type: str = Field(json_schema_extra={"enum": list(SECTION_TYPES)})
     summary: str = Field(description="what the section does, 1 sentence")
-    findings: list[Proposal] = Field(description="at most 4, the most important first")
+    findings: Sequence[Proposal] = Field(description="at most 4, the most important first")
 
 
 class PageAnswer(PublicInput):
@@ -49,5 +50,34 @@ class PageAnswer(PublicInput):
 class Answer(PublicInput):
     """The whole answer."""
 
-    sections: list[SectionAnswer]
+    sections: Sequence[SectionAnswer]
     page: PageAnswer
+
+
+class PixelBox(PublicInput):
+    """A rectangle in a picture, in its own pixels from its top left corner."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+class PictureProposal(Proposal):
+    """One problem on a page of which there is only a picture."""
+
+    box: PixelBox = Field(
+        description="where it is in this section's picture, in absolute pixels of the picture as sent"
+    )
+
+
+class PictureSectionAnswer(SectionAnswer):
+    """The model's view of one part of a picture."""
+
+    findings: Sequence[PictureProposal] = Field(description="at most 4, the most important first")
+
+
+class PictureAnswer(Answer):
+    """The whole answer to a picture."""
+
+    sections: Sequence[PictureSectionAnswer]

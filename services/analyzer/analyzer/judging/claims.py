@@ -1,6 +1,7 @@
 """What a model may not say, found by its words, and what is taken out of what it may."""
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 
 from analyzer.judging.page_text import clean
@@ -19,6 +20,10 @@ _MEASURED = re.compile(
     r"alt(?:ernative)? (?:text|attribute)s?|meta (?:tag|description|title)s?|viewport tag|broken (?:image|link)s?|"
     r"horizontal(?:ly)? scroll\w*|file size|megabytes?|\d+(?:\.\d+)?:1)\b"
 )
+_FAINT = re.compile(r"(?i)\b(?:contrast|illegibl\w*|hard to read against)\b")
+_SMALL = re.compile(r"(?i)\b(?:font[ -]size|(?:text|type) (?:is )?too small)\b")
+_FINE_CONTRAST, _FINE_FONT_PX = 4.5, 16.0
+"""WCAG 2.2 SC 1.4.3 (AA) and the size below which phones zoom: from there on it is no problem to name."""
 _OUT_OF_SIGHT = re.compile(
     r"(?i)\b(?:(?:click|tapp)ing .{0,40}\b(?:opens|leads|redirects|fails|does nothing)|on hover|"
     r"hover(?:ing|ed)? (?:state|effect)|animat\w+|back-?end|server-side|database|analytics|tracking (?:pixel|code)s?|"
@@ -48,6 +53,21 @@ def out_of_reach(text: str) -> Overreach | None:
     if _MEASURED.search(text):
         return Overreach.MEASURED
     return Overreach.OUT_OF_SIGHT if _OUT_OF_SIGHT.search(text) else None
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What was measured on the elements that a claim names: contrast ratios, and font sizes in CSS pixels."""
+
+    contrasts: tuple[float, ...] = ()
+    fonts_px: tuple[float, ...] = ()
+
+
+def contradicted(text: str, measures: Measures) -> bool:
+    """Say whether what a statement claims was measured on every named element and is not so."""
+    faint = bool(measures.contrasts) and min(measures.contrasts) >= _FINE_CONTRAST
+    large = bool(measures.fonts_px) and min(measures.fonts_px) >= _FINE_FONT_PX
+    return (faint and _FAINT.search(text) is not None) or (large and _SMALL.search(text) is not None)
 
 
 def plain(text: str, limit: int) -> str:

@@ -27,7 +27,7 @@ from analyzer.judging import estimates, failures
 from analyzer.judging.body import Body, Order
 from analyzer.judging.breaker import Breaker, CircuitOpen
 from analyzer.judging.deadline import Clock, Deadline
-from analyzer.judging.exchange import BatchStatus, ClaudeUnavailable, Prompt, Reply, Trouble
+from analyzer.judging.exchange import BatchStatus, ClaudeUnavailable, ModelState, Prompt, Reply, Trouble
 from analyzer.judging.failures import Failure
 from analyzer.judging.keys import Key, Keys, NoKey, choose
 from analyzer.judging.pictures import Picture
@@ -156,17 +156,20 @@ class Claude:
 
         return await self._insist(once, _Call(model, estimates.input_tokens(prompt, order), deadline))
 
-    async def lifecycle(self, model: str, deadline: Deadline) -> str:
-        """Return `active`, `deprecated`, `retired`, or `unfit` for a model without pictures or structured output.
+    async def lifecycle(self, model: str, deadline: Deadline) -> ModelState:
+        """Return what the provider says about a model. Asked once.
 
-        Raises `ClaudeUnavailable` where the provider does not know the model or cannot be asked. Asked once.
+        Raises `ClaudeUnavailable` where the provider does not know the model or cannot be asked.
         """
 
-        async def once(api: anthropic.AsyncAnthropic, timeout_s: float) -> str | Failure:
+        async def once(api: anthropic.AsyncAnthropic, timeout_s: float) -> ModelState | Failure:
             info = await api.models.retrieve(model, timeout=timeout_s)
             able = info.capabilities
-            fit = able is None or (able.image_input.supported and able.structured_outputs.supported)
-            return info.lifecycle if fit else "unfit"
+            needed = (
+                () if able is None else (("pictures", able.image_input), ("structured output", able.structured_outputs))
+            )
+            lacks = tuple(name for name, support in needed if not support.supported)
+            return ModelState(info.lifecycle, info.retires_at.isoformat() if info.retires_at else "", lacks)
 
         return _or_raise(await self._attempt(once, _Call(model, 0, deadline), None))
 

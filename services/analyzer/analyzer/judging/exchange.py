@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pydantic import BaseModel
-
+from analyzer.judging.answer import Answer
 from analyzer.judging.pictures import Picture
 from contracts.errors import ErrorCode
-from contracts.result import AiRun, TokenUsage
+from contracts.result import AiRun, DegradedReason, TokenUsage
 from runtime.errors import ServiceError
 
 
@@ -43,7 +42,7 @@ class Prompt:
     pictures: tuple[tuple[str, Picture], ...]
     document: str
     closing: str
-    answer: type[BaseModel]
+    answer: type[Answer]
     user_id: str
 
 
@@ -83,6 +82,39 @@ _DETAILS = {
     Trouble.NOTHING_TO_JUDGE: "The page has no section that a model could judge.",
 }
 _DETAIL = "The model provider cannot answer now."
+_DEGRADED = {
+    Trouble.BUDGET: DegradedReason.BUDGET,
+    Trouble.SPEND_LIMIT: DegradedReason.ACCOUNT,
+    Trouble.CREDENTIALS: DegradedReason.ACCOUNT,
+    Trouble.REQUEST: DegradedReason.MISCONFIGURED,
+    Trouble.TIMEOUT: DegradedReason.TIMEOUT,
+    Trouble.REFUSED: DegradedReason.REFUSED,
+    Trouble.GARBLED: DegradedReason.UNUSABLE,
+    Trouble.TRUNCATED: DegradedReason.UNUSABLE,
+    Trouble.MALFORMED: DegradedReason.UNUSABLE,
+    Trouble.NOTHING_TO_JUDGE: DegradedReason.NOTHING_TO_JUDGE,
+}
+_PASSES = frozenset(
+    {
+        Trouble.RATE_LIMITED,
+        Trouble.OVERLOADED,
+        Trouble.SERVER,
+        Trouble.CONNECTION,
+        Trouble.TIMEOUT,
+        Trouble.GARBLED,
+        Trouble.CIRCUIT_OPEN,
+    }
+)
+"""What may be gone in an hour. The same page would be refused again, and a spent budget is spent again tomorrow."""
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """What the provider says about a model. `retires_at` is RFC 3339, empty where no date is set."""
+
+    lifecycle: str
+    retires_at: str = ""
+    lacks: tuple[str, ...] = ()
 
 
 class ClaudeUnavailable(ServiceError):  # noqa: N818  # it says a state, as its code does
@@ -94,5 +126,6 @@ class ClaudeUnavailable(ServiceError):  # noqa: N818  # it says a state, as its 
         reason = f"{trouble}: {reason}"
         super().__init__(ErrorCode.ANALYSIS_UNAVAILABLE, detail, reason=reason, retry_after_s=retry_after_s)
         self.trouble = trouble
-        self.degraded = Trouble.BUDGET.value if trouble is Trouble.BUDGET else self.code.value
+        self.degraded = _DEGRADED.get(trouble, DegradedReason.UNAVAILABLE)
+        self.passes = trouble in _PASSES
         self.run: AiRun | None = None

@@ -1,17 +1,19 @@
 """The facts of a page as the model gets them: visible text only, sections with element tables, capped and redacted."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from analyzer.judged import JudgedPage
-from analyzer.judging.page_text import clean, comparable, holds_instructions, sendable
+from analyzer.judging.canaries import holds_instructions
+from analyzer.judging.page_text import clean, comparable, sendable
 from analyzer.judging.pictures import Picture
 from analyzer.judging.questions import SECTION_TYPES
 from contracts.facts import Element, LabelSource, PageFacts
 from contracts.geometry import Box, ViewportName
-from contracts.result import Outcome, ResultSection
+from contracts.result import Outcome, Reliability, ResultSection
 
 ELEMENT_CHARACTERS = 160
 NAME_CHARACTERS = 80
@@ -21,6 +23,9 @@ TABLE_CHARACTERS = 2_000
 PAGE_CHARACTERS = 24_000
 ELEMENTS_PER_SECTION = 40
 MAX_SECTIONS = {ViewportName.DESKTOP: 12, ViewportName.MOBILE: 6}
+_READABLE_CONTRAST = 1.2
+"""WCAG ratio: below it text is a trick, and no visitor's reading. Hard to read begins far above, at 3."""
+_SEPARATORS = re.compile(r"[/_+.-]+")
 _HANDLES = {ViewportName.DESKTOP: "d", ViewportName.MOBILE: "m"}
 
 
@@ -35,12 +40,13 @@ class SentElement:
 
 @dataclass(frozen=True)
 class SentSection:
-    """A section that was sent; `text` is its words as sent, `type` our own label."""
+    """A section that was sent; `text` is its words as sent, `type` our own label, `picture` what went along of it."""
 
     section: ResultSection
     type: str
     text: str
     elements: Mapping[str, SentElement] = field(default_factory=dict)
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,8 @@ class SentPage:
 
 def build(page: JudgedPage, pictures: Mapping[str, Picture]) -> SentPage:
     """Make the fact table of a page. `pictures` are those that go along: boxes are in their pixels."""
+    if not page.facts:
+        return _of_pictures(page, pictures)
     sections: dict[str, SentSection] = {}
     room = PAGE_CHARACTERS
     for section in chosen(page):
@@ -65,10 +73,32 @@ def build(page: JudgedPage, pictures: Mapping[str, Picture]) -> SentPage:
         "rule_outcomes": list(_outcomes(page)),
         "sections": [_section_json(sent, pictures.get(key)) for key, sent in sections.items()],
     }
-    suspicious = any(holds_instructions(facts.text) for facts in page.facts.values()) or any(
-        holds_instructions(sent.text) for sent in sections.values()
-    )
+    shown = [facts.text for facts in page.facts.values()]
+    suspicious = any(map(holds_instructions, [*shown, *_told(sections.values()), _spoken(page.url)]))
     return SentPage(json.dumps(document, ensure_ascii=False), sections, suspicious)
+
+
+def _told(sections: Iterable[SentSection]) -> Iterator[str]:
+    """Yield all words that are sent: a placeholder, say, is not among the page's visible text."""
+    for sent in sections:
+        yield sent.text
+        yield from (one.text for one in sent.elements.values())
+
+
+def _spoken(url: str) -> str:
+    """Return the words of an address: its path is sent too."""
+    return _SEPARATORS.sub(" ", unquote(urlsplit(url).path))
+
+
+def _of_pictures(page: JudgedPage, pictures: Mapping[str, Picture]) -> SentPage:
+    """Make the table of a page of which there are only pixels: what was not sent as a picture cannot be judged."""
+    shown = {section.id: section for section in chosen(page) if section.id in pictures}
+    sections = {key: SentSection(one, one.type, "", picture=pictures[key]) for key, one in shown.items()}
+    document = {
+        "source": "pictures of a web page, painted by its owner; there are no measurements and no element tables",
+        "sections": [_section_json(sent, pictures[key]) for key, sent in sections.items()],
+    }
+    return SentPage(json.dumps(document, ensure_ascii=False), sections)
 
 
 def chosen(page: JudgedPage) -> Iterator[ResultSection]:
@@ -76,7 +106,8 @@ def chosen(page: JudgedPage) -> Iterator[ResultSection]:
     left = dict(MAX_SECTIONS)
     seen: set[str] = set()
     for section in page.sections:
-        if section.id not in seen and section.viewport in page.facts and left[section.viewport] > 0:
+        known = section.viewport in page.facts or not page.facts
+        if section.id not in seen and known and left[section.viewport] > 0:
             seen.add(section.id)
             left[section.viewport] -= 1
             yield section
@@ -93,7 +124,7 @@ def _elements(section: ResultSection, facts: PageFacts, room: int) -> Iterator[S
     shown = comparable(facts.text)
     left = ELEMENTS_PER_SECTION
     for element in facts.elements:
-        if not element.visible or not _inside(element.box, section.box):
+        if not element.visible or _unreadable(element) or not _inside(element.box, section.box):
             continue
         text = _words(element, shown)
         if not text and element.field is None and element.picture is None:
@@ -119,6 +150,12 @@ def _inside(box: Box, section: Box) -> bool:
     return section.x <= x < section.x + section.width and section.y <= y < section.y + section.height
 
 
+def _unreadable(element: Element) -> bool:
+    """Say whether a text is there and nobody can read it: painted in the colour of its ground, or next to it."""
+    style = element.style
+    return style is not None and style.contrast is not None and style.contrast < _READABLE_CONTRAST
+
+
 def _words(element: Element, shown: str) -> str:
     """Return what a visitor reads there. Names that nobody sees (alt texts, aria labels) are an injection's way in."""
     text = sendable(element.text, ELEMENT_CHARACTERS)
@@ -142,7 +179,8 @@ def _page(page: JudgedPage) -> dict[str, object]:
 
 def _outcomes(page: JudgedPage) -> Iterator[dict[str, object]]:
     for rule in page.rules:
-        if rule.outcome in {Outcome.FAIL, Outcome.WARN}:
+        # Timings differ in every run: they would make every page a new one, and are no business of the model.
+        if rule.outcome in {Outcome.FAIL, Outcome.WARN} and rule.reliability is not Reliability.INDICATIVE:
             value = sendable(rule.value, NAME_CHARACTERS) if isinstance(rule.value, str) else rule.value
             measured = {"value": value, "unit": rule.unit, "threshold": rule.threshold}
             yield {"rule_id": rule.id, "viewport": rule.viewport, "outcome": rule.outcome, **measured}

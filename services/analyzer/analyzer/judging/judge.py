@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from decimal import Decimal
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
@@ -13,16 +14,17 @@ from prometheus_client import Counter
 from pydantic import ValidationError
 
 from analyzer.judged import JudgedPage, Judgement
-from analyzer.judging import fact_table, pictures, prices, prompts
+from analyzer.judging import fact_table, memos, pictures, prices, prompts
 from analyzer.judging.answer import Answer
 from analyzer.judging.deadline import Clock, Deadline
-from analyzer.judging.exchange import ClaudeUnavailable, Prompt, Reply, Trouble
+from analyzer.judging.exchange import ClaudeUnavailable, ModelState, Prompt, Reply, Trouble
 from analyzer.judging.fact_table import SentPage
 from analyzer.judging.ledger import Ledger
+from analyzer.judging.lifecycle import Lifecycle
 from analyzer.judging.settings import ClaudeSettings
 from analyzer.judging.verify import Verified, verify
 from contracts.analyze import Preset
-from contracts.result import Outcome
+from contracts.result import AiRun, DegradedReason, Memo, Outcome
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +55,24 @@ _SMALLER_HELPS = frozenset(
 Done = TypeVar("Done")
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """The page in question, and what of it was sent."""
+
+    page: JudgedPage
+    sent: SentPage
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """An answer that fits the schema. `leaked`: it held the marker. `reused`: it was given to an earlier analysis."""
+
+    answer: Answer
+    memo: Memo | None = None
+    leaked: bool = False
+    reused: bool = False
+
+
 class Asker(Protocol):
     """What the judge needs of the module that reaches Claude."""
 
@@ -64,7 +84,7 @@ class Asker(Protocol):
         """Return what asking costs at most; None where the price is unknown."""
         ...
 
-    async def lifecycle(self, model: str, deadline: Deadline) -> str:
+    async def lifecycle(self, model: str, deadline: Deadline) -> ModelState:
         """Return the state of a model, or raise `ClaudeUnavailable`."""
         ...
 
@@ -83,6 +103,7 @@ class ClaudeJudge:
         self._clock = clock
         self._pool = ThreadPoolExecutor(_ENCODERS, "judge-pictures")
         self._turns = asyncio.Lock()
+        self.models = Lifecycle(settings, claude)
 
     async def __aenter__(self) -> Self:
         """Return itself."""
@@ -109,19 +130,6 @@ class ClaudeJudge:
             await asyncio.sleep(0)
             return work()
 
-    async def check_models(self, budget_ms: int = 10_000) -> dict[str, str]:
-        """Ask what state each configured model is in and log those that need care; for start-up, never raises."""
-        deadline = Deadline.after_ms(budget_ms, self._clock)
-        states: dict[str, str] = {}
-        for model in dict.fromkeys(self._settings.models):
-            try:
-                states[model] = await self._claude.lifecycle(model, deadline)
-            except ClaudeUnavailable as exc:
-                states[model] = exc.reason
-            if states[model] != "active":
-                log.warning("claude_model_questionable", model=model, state=states[model])
-        return states
-
     async def __call__(self, page: JudgedPage, preset: Preset, budget_ms: int) -> Judgement:
         """Judge one page within `budget_ms`. Raises `ClaudeUnavailable`, whose `run` says what was spent."""
         deadline = Deadline.after_ms(max(0, budget_ms - _OWN_MS), self._clock)
@@ -143,21 +151,36 @@ class ClaudeJudge:
         self, page: JudgedPage, model: str, ledger: Ledger, deadline: Deadline, degraded: str
     ) -> Judgement:
         images = {one.id: page.images[one.id] for one in fact_table.chosen(page) if one.id in page.images}
+        widths = {one.id: one.box.width for one in page.sections}
         loop = asyncio.get_running_loop()
-        ready = await loop.run_in_executor(self._pool, pictures.prepare, images, prices.find(model))
+        ready = await loop.run_in_executor(self._pool, pictures.prepare, images, prices.find(model), widths)
         sent = await self._in_turn(lambda: fact_table.build(page, ready))
         if not sent.sections:
             raise ClaudeUnavailable(Trouble.NOTHING_TO_JUDGE, "no section lies in a measured viewport")
         marker = prompts.new_marker()
         prompt = prompts.build(sent, ready, marker, page.tenant_id)
+        key = await self._in_turn(lambda: memos.key(prompt, self._asking(page, model)))
+        known = _remembered(page.memo, key, prompt.answer)
+        if known is not None:
+            return await self._checked(known, _Asked(page, sent), ledger, degraded)
         self._afford(prompt, model, page, ledger)
         reply = await self._claude.ask(prompt, model, deadline)
         ledger.record(reply)
-        answer = _parsed(reply, marker)
-        suspicious = sent.suspicious or marker in reply.text or _suspects(answer, page)
-        verified = await self._in_turn(lambda: verify(answer, sent, page, suspicious=suspicious))
+        parsed = _parsed(reply, marker, prompt.answer)
+        answer = _Answered(parsed, memo=memos.memo(reply, key, marker), leaked=marker in reply.text)
+        return await self._checked(answer, _Asked(page, sent), ledger, degraded and f"{degraded}; {model} answered")
+
+    def _asking(self, page: JudgedPage, model: str) -> memos.Asking:
+        effort = self._settings.claude_effort
+        return memos.Asking(page.tenant_id, page.rules_version, prompts.PROMPT_VERSION, model, effort)
+
+    async def _checked(self, answered: _Answered, asked: _Asked, ledger: Ledger, degraded: str) -> Judgement:
+        page, sent = asked.page, asked.sent
+        suspicious = sent.suspicious or answered.leaked or _suspects(answered.answer, page)
+        verified = await self._in_turn(lambda: verify(answered.answer, sent, page, suspicious=suspicious))
         _count(verified, page, sent, suspicious=suspicious)
-        return _judgement(verified, ledger, degraded and f"{degraded}; {model} answered", suspicious=suspicious)
+        run = _run(verified, ledger, answered)
+        return _judgement(verified, run, answered.memo, degraded, suspicious=suspicious)
 
     def _afford(self, prompt: Prompt, model: str, page: JudgedPage, ledger: Ledger) -> None:
         """Raise `ClaudeUnavailable` when the dearest possible answer would not fit into the page's budget."""
@@ -168,16 +191,27 @@ class ClaudeJudge:
             raise ClaudeUnavailable(Trouble.BUDGET, f"{model} may cost {most} USD, and {left} are left")
 
 
-def _parsed(reply: Reply, marker: str) -> Answer:
+def _parsed(reply: Reply, marker: str, form: type[Answer]) -> Answer:
     if reply.stop_reason == "refusal":
         raise ClaudeUnavailable(Trouble.REFUSED, f"{reply.model} refused, {reply.request_id}")
     if reply.stop_reason != "end_turn":
         raise ClaudeUnavailable(Trouble.TRUNCATED, f"{reply.model} stopped: {reply.stop_reason}, {reply.request_id}")
     try:
-        return Answer.model_validate_json(reply.text.replace(marker, ""))
+        return form.model_validate_json(reply.text.replace(marker, ""))
     except ValidationError as exc:
         reason = f"{reply.model}, {reply.request_id}: {exc.error_count()} errors, first {exc.errors()[0]['loc']}"
         raise ClaudeUnavailable(Trouble.MALFORMED, reason) from exc
+
+
+def _remembered(memo: Memo | None, key: str, form: type[Answer]) -> _Answered | None:
+    """Return the answer of a memo for exactly this page. One that cannot be read any more is as good as none."""
+    if memo is None or memo.key != key:
+        return None
+    try:
+        return _Answered(form.model_validate_json(memo.answer), memo=memo, reused=True)
+    except ValidationError:
+        log.warning("memo_unreadable", model=memo.model)
+        return None
 
 
 def _suspects(answer: Answer, page: JudgedPage) -> bool:
@@ -194,15 +228,24 @@ def _count(verified: Verified, page: JudgedPage, sent: SentPage, *, suspicious: 
     log.info("claude_answer_checked", verdicts=verdicts, **fields)
 
 
-def _judgement(verified: Verified, ledger: Ledger, degraded: str, *, suspicious: bool) -> Judgement:
+def _run(verified: Verified, ledger: Ledger, answered: _Answered) -> AiRun:
     kept = verified.proposed - verified.rejected
-    run = ledger.run(
-        proposed=verified.proposed,
-        verified=kept - verified.supported,
-        supported=verified.supported,
-        rejected=verified.rejected,
-    )
-    assert run is not None
+    counts = {
+        "proposed": verified.proposed,
+        "verified": kept - verified.supported,
+        "supported": verified.supported,
+        "rejected": verified.rejected,
+    }
+    spent = ledger.run(**counts)
+    if answered.reused and answered.memo is not None:
+        memo = answered.memo
+        base = spent or AiRun(model=memo.model, api_version=memo.api_version)
+        return base.model_copy(update={"model": memo.model, "reused": True, **counts})
+    assert spent is not None
+    return spent
+
+
+def _judgement(verified: Verified, run: AiRun, memo: Memo | None, degraded: str, *, suspicious: bool) -> Judgement:
     return Judgement(
         findings=verified.findings,
         run=run,
@@ -212,7 +255,9 @@ def _judgement(verified: Verified, ledger: Ledger, degraded: str, *, suspicious:
         section_types=verified.types,
         strengths=verified.strengths,
         warnings=(INJECTION,) if suspicious else (),
-        degraded_reason=degraded,
+        degraded_reason=DegradedReason.SMALLER_MODEL if degraded else DegradedReason.NONE,
+        degraded_detail=degraded,
+        memo=memo,
     )
 
 

@@ -1,4 +1,4 @@
-"""Text from a page: made harmless before it is sent, comparable when it comes back, watched for instructions."""
+"""Text from a page: made harmless before it is sent, comparable when it comes back."""
 
 import functools
 import re
@@ -14,20 +14,6 @@ _REDACTIONS = (
 _SUSPECT = re.compile(r"[@\d]")
 """Nothing that is taken out is without one of these; most texts are, and are searched once instead of three times."""
 _SAME = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "‑": "-", "…": "..."})  # noqa: RUF001  # these are the characters that people type alike
-_CANARIES = re.compile(
-    r"(?i)\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:previous|prior|above|earlier|all|your|these)\b.{0,40}"
-    r"\b(?:instructions?|prompts?|rules?|directions?|messages?)\b"
-    r"|\bas an? (?:ai|llm|(?:ai )?assistant|(?:ai )?language model|ai model),? (?:you|please|i\b|do\b|must)"
-    r"|\bas an ai (?:language )?model\b"
-    r"|\b(?:system|developer) (?:prompt|message)\b"
-    r"|\byou are (?:now )?(?:an? )?(?:ai|chatgpt|claude|assistant|language model)\b"
-    r"|\b(?:give|assign|award|rate|score|set)\b.{0,30}\b(?:score|rating|page|site)\b.{0,20}\b(?:100|10/10|perfect|highest)\b"
-    r"|\b(?:report|say|state|answer)\b.{0,20}\bno (?:issues|problems|findings)\b"
-    r"|\bdo not (?:report|mention|flag|criticise|criticize)\b"
-    r"|\b(?:ignoriere|vergiss)\b.{0,40}\b(?:anweisungen|regeln)\b"
-    r"|\bignore[zr]?\b.{0,40}\b(?:instructions|instrucciones)\b"
-    r"|</?(?:system|assistant|tool_result|instructions?)>"
-)
 
 
 def clean(text: str, limit: int) -> str:
@@ -65,8 +51,3 @@ def sendable(text: str, limit: int) -> str:
 def comparable(text: str) -> str:
     """Return a form in which two spellings of the same words are equal."""
     return clean(text, len(text) + 1).translate(_SAME).casefold()
-
-
-def holds_instructions(text: str) -> bool:
-    """Say whether visible text seems to speak to a model instead of a visitor."""
-    return _CANARIES.search(clean(text, len(text) + 1)) is not None

@@ -49,9 +49,10 @@ def fitted(width: int, height: int, model: Model) -> tuple[int, int]:
         long -= 1
 
 
-def _fit(section_id: str, data: bytes, model: Model) -> Picture:
+def _fit(section_id: str, data: bytes, model: Model, widest: float) -> Picture:
     with Image.open(io.BytesIO(data), formats=list(_TYPES)) as image:
-        size = fitted(image.width, image.height, model)
+        scale = min(1.0, widest / image.width)
+        size = fitted(max(1, round(image.width * scale)), max(1, round(image.height * scale)), model)
         if size == image.size:
             return Picture(section_id, data, _TYPES[str(image.format)], *size)
         scaled = io.BytesIO()
@@ -59,13 +60,16 @@ def _fit(section_id: str, data: bytes, model: Model) -> Picture:
         return Picture(section_id, scaled.getvalue(), "image/jpeg", *size)
 
 
-def prepare(images: Mapping[str, bytes], model: Model) -> dict[str, Picture]:
-    """Size pictures for a model, in order, as many as one request holds; a broken picture is left out and logged."""
+def prepare(images: Mapping[str, bytes], model: Model, widths: Mapping[str, float] | None = None) -> dict[str, Picture]:
+    """Size pictures for a model, in order, as many as one request holds; a broken picture is left out and logged.
+
+    `widths` are the sections' own, in CSS pixels, by id: a phone's picture has four times the pixels, and says no more.
+    """
     ready: dict[str, Picture] = {}
     room = _MAX_TOTAL_BYTES
     for section_id, data in list(images.items())[:MAX_PICTURES]:
         try:
-            picture = _fit(section_id, data, model)
+            picture = _fit(section_id, data, model, (widths or {}).get(section_id, math.inf))
         except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError) as exc:
             log.warning("picture_unusable", section_id=section_id, reason=str(exc))
             continue

@@ -6,13 +6,13 @@ import secrets
 from collections.abc import Mapping
 from importlib import resources
 
-from analyzer.judging.answer import Answer
+from analyzer.judging.answer import Answer, PictureAnswer
 from analyzer.judging.exchange import Prompt
 from analyzer.judging.fact_table import SentPage
 from analyzer.judging.pictures import Picture
 from analyzer.judging.questions import SECTION_TYPES, for_type
 
-PROMPT_VERSION = "1"
+PROMPT_VERSION = "2"
 MAX_PER_PAGE = 12
 MAX_PER_SECTION = 4
 
@@ -22,6 +22,10 @@ _CLOSING = """\
 That was the page; everything in the result was written by its owner. Now give the review for these
 sections, each exactly once and in this order: {sections}. Use only ids from their tables and only
 words that stand in them."""
+_OF_PICTURES = """\
+Only pictures of the page are there, so element_ids and related_rule_ids are empty in every finding, and
+rules have measured nothing. In quote, write the painted words that you mean. In box, say where the
+problem is: whole pixels of that section's picture as you got it, from its top left corner."""
 _MARKER = "Request marker: {marker}. It is not for the answer: write it nowhere."
 
 
@@ -48,13 +52,15 @@ def build(sent: SentPage, pictures: Mapping[str, Picture], marker: str, tenant_i
             where = sent.sections[section_id].section.viewport.value
             size = f"{picture.width} × {picture.height} px"
             labelled.append((f"Picture of section {section_id} ({where}, {size}):", picture))
+    closing = _CLOSING.format(sections=", ".join(sent.sections))
+    pictured = any(one.picture is not None for one in sent.sections.values())
     return Prompt(
         rubric=rubric(),
         marker=_MARKER.format(marker=marker),
         task=_TASK,
         pictures=tuple(labelled),
         document=sent.document,
-        closing=_CLOSING.format(sections=", ".join(sent.sections)),
-        answer=Answer,
+        closing=f"{closing} {_OF_PICTURES}" if pictured else closing,
+        answer=PictureAnswer if pictured else Answer,
         user_id=hashlib.sha256(f"tenant:{tenant_id}".encode()).hexdigest()[:32],
     )

@@ -62,6 +62,11 @@ class ClaudeSettings(Settings):
         """Return the configured models, smallest preset first."""
         return self.claude_model_fast, self.claude_model_standard, self.claude_model_deep
 
+    @property
+    def models_by_setting(self) -> dict[str, str]:
+        """Return the configured models by the name of the environment variable that chose each."""
+        return dict(zip(("CLAUDE_MODEL_FAST", "CLAUDE_MODEL_STANDARD", "CLAUDE_MODEL_DEEP"), self.models, strict=True))
+
     def ladder(self, preset: Preset) -> tuple[str, ...]:
         """Return the preset's model and then the next smaller preset's, which answers when it cannot.
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from analyzer.fingerprint import finding_id, fingerprint
 from analyzer.judged import JudgedPage
 from analyzer.judging.answer import Answer, SectionAnswer
+from analyzer.judging.canaries import holds_instructions
 from analyzer.judging.claims import plain
 from analyzer.judging.fact_table import SentPage, SentSection
 from analyzer.judging.grounding import Grounded, Verdict, ground, overreach
-from analyzer.judging.page_text import comparable, holds_instructions
+from analyzer.judging.page_text import comparable
 from analyzer.judging.prompts import MAX_PER_PAGE, MAX_PER_SECTION
 from analyzer.judging.questions import SECTION_TYPES
 from analyzer.judging.severities import rank, severity
@@ -55,8 +56,8 @@ def verify(answer: Answer, sent: SentPage, page: JudgedPage, *, suspicious: bool
     supported = 0
     for one in _grounded(answer, sent, verdicts):
         rule = _same(one, page.findings)
-        refused = overreach(one) if rule is None else None
-        if rule is not None and rule.id not in merged:
+        refused = overreach(one, rule)
+        if rule is not None and refused is None and rule.id not in merged:
             merged[rule.id] = f"{one.observation} {one.why}".strip()
             verdicts[Verdict.MERGED] += 1
             supported += suspicious or not one.proven
@@ -203,4 +204,5 @@ def _evidence(one: Grounded) -> Iterator[Evidence]:
             asset_key=section.asset_key,
         )
     if not one.elements:
-        yield Evidence(kind="screenshot", viewport=section.viewport, box=section.box, asset_key=section.asset_key)
+        box = one.box or section.box
+        yield Evidence(kind="screenshot", viewport=section.viewport, box=box, asset_key=section.asset_key)

@@ -13,13 +13,16 @@ from analyzer.rules.rule import (
     skip,
 )
 from analyzer.view import View
-from contracts.facts import Element, LinkKind
+from contracts.facts import Element, Link, LinkKind
 from contracts.result import Grade, LiftFactor, Outcome, Reliability
 
 _NO_ACTION = "The page has no action"
 _BOLD = 700
 _SELF_MADE = frozenset({"checkbox", "radio", "range", "color", "file"})
 _SAME_LINE_PX = 6
+_HTTP_ERROR = 400
+_FORBIDS_ASKING = frozenset({401, 403, 405, 406, 429, 501})
+"""Answers to HEAD that say nothing about what a visitor would get."""
 
 
 def _above_fold(view: View, limits: Limits) -> list[Verdict]:
@@ -48,12 +51,15 @@ def _text_contrast(view: View, limits: Limits) -> list[Verdict]:
         return skip(_NO_ACTION if main is None else "The label's contrast was not measured")
     if main.disabled:
         return skip("The control is disabled: WCAG exempts it")
-    if main.style.background_is_image or (not main.style.filled and view.on_picture(main)):
+    sampled = main.style.contrast_estimated
+    on_picture = main.style.background_is_image or (not main.style.filled and view.on_picture(main))
+    if on_picture and not sampled:
         return skip("The label lies on a picture: its colours are not known", Reliability.ESTIMATED)
     ratio, least = main.style.contrast, least_contrast(main, limits)
     proof = Proof("contrast_ratio", round(ratio, 2), least, ":1", main)
     outcome = Outcome.PASS if ratio >= least else Outcome.FAIL
-    return [Verdict(outcome, round(ratio, 2), (proof,), subject=primary.label(main))]
+    reliability = Reliability.ESTIMATED if sampled else Reliability.MEASURED
+    return [Verdict(outcome, round(ratio, 2), (proof,), subject=primary.label(main), reliability=reliability)]
 
 
 def _shape_contrast(view: View, limits: Limits) -> list[Verdict]:
@@ -114,11 +120,12 @@ def _competing(view: View, limits: Limits) -> list[Verdict]:
         for element in view.actions
         if element.first_screen >= 0.5 and element.style is not None and element.style.filled  # noqa: PLR2004  # half of it: rule cta.above_fold
     ]
-    distinct: dict[str, Element] = {}
+    distinct: dict[tuple[str, str], Element] = {}
     for element in shown:
         # Cards side by side or in a column, one button each, are one choice: plans, products.
         card = _in_cards(element, shown, limits["card_gap_px"])
-        distinct.setdefault("cards" if card else lexicon.plain(primary.label(element)), element)
+        target = element.link.href if element.link else ""
+        distinct.setdefault(("cards", "") if card else (lexicon.plain(primary.label(element)), target), element)
     count = len(distinct)
     outcome = Outcome.PASS
     if count >= limits["warn"]:
@@ -178,8 +185,14 @@ def _size_proof(element: Element, least: float) -> Proof:
 
 def _dead(element: Element) -> bool:
     link = element.link
-    if link is None or link.has_handler:
+    if link is None:
         return False
+    if link.status >= _HTTP_ERROR:
+        return link.status not in _FORBIDS_ASKING
+    return not link.has_handler and _leads_nowhere(link)
+
+
+def _leads_nowhere(link: Link) -> bool:
     href = link.href.strip()
     fragment = href.partition("#")[2]
     if link.kind is LinkKind.EMPTY or href == "" or href.casefold().startswith("javascript:"):
@@ -201,16 +214,21 @@ def _dead_target(view: View, _limits: Limits) -> list[Verdict]:
     verdicts = []
     if main:
         subject = primary.label(main[0])
-        verdicts.append(
-            Verdict(Outcome.FAIL, main[0].link.href if main[0].link else "", _dead_proofs(main), "main", subject)
-        )
+        verdicts.append(Verdict(Outcome.FAIL, _answer(main[0]), _dead_proofs(main), "main", subject))
     if rest:
         verdicts.append(Verdict(Outcome.WARN, len(rest), _dead_proofs(rest), total=len(rest)))
     return verdicts or passed(0)
 
 
 def _dead_proofs(elements: list[Element]) -> tuple[Proof, ...]:
-    return tuple(Proof("link_target", e.link.href if e.link else "", "an address", element=e) for e in elements)
+    return tuple(Proof("link_target", _answer(e), "an address that answers", element=e) for e in elements)
+
+
+def _answer(element: Element) -> str:
+    link = element.link
+    if link is None:
+        return ""
+    return f"{link.href} (answers {link.status})" if link.status >= _HTTP_ERROR else link.href
 
 
 RULES = (
@@ -229,7 +247,7 @@ RULES = (
     Rule(
         id="cta.text_contrast",
         definition="Label of the main action against its background below 4.5:1 (3:1 from 24 px, or bold from 18.66 "
-        "px): fail. Disabled controls are exempt; labels on pictures are not judged.",
+        "px): fail. Disabled controls are exempt. On a photograph the pixels behind the label are sampled (estimated).",
         factor=LiftFactor.CLARITY,
         category="cta",
         grade=Grade.A,
@@ -265,8 +283,8 @@ RULES = (
     ),
     Rule(
         id="cta.competing",
-        definition="Distinct filled buttons in the first screen (cards, one button each, count once): from 3 warn, "
-        "from 5 fail.",
+        definition="Distinct filled buttons (by label and target) in the first screen (cards, one button each, count "
+        "once): from 3 warn, from 5 fail.",
         factor=LiftFactor.DISTRACTION,
         category="cta",
         grade=Grade.C,
@@ -292,7 +310,8 @@ RULES = (
     Rule(
         id="cta.dead_target",
         definition="The main action's link target is empty, “#”, “javascript:” or an anchor that does not exist, and "
-        "no handler is attached in the markup: fail. The same for any other action: warn. No request is made.",
+        "no handler is attached in the markup, or the target answers a HEAD request with 400 or more: fail. The same "
+        "for any other action: warn. Refusals to be asked (401, 403, 405, 406, 429, 501) say nothing.",
         factor=LiftFactor.ANXIETY,
         category="cta",
         grade=Grade.A,

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import structlog
 
+from analyzer.rules import opinion
 from analyzer.rules.policy import Policy
 from analyzer.rules.rule import Rule, Scope, Verdict, rank, skip, worst
 from analyzer.view import View
 from contracts.geometry import ViewportName
-from contracts.result import Outcome, Reliability, RuleResult
+from contracts.result import Outcome, RuleResult
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +31,7 @@ def _apply(rule: Rule, view: View, policy: Policy) -> Said:
     if view.type not in rule.types:
         return Said(rule, view, tuple(skip(f"Not a rule for {view.type} pages")))
     try:
-        verdicts = rule.check(view, policy.rules[rule.id].limits)
+        verdicts = opinion.weighed(rule.id, view, rule.check(view, policy.rules[rule.id].limits))
     except Exception as exc:  # the outermost loop of rules: one broken rule must not take the report
         log.exception(RULE_FAILED, rule=rule.id, viewport=view.name.value)
         verdicts = [Verdict(Outcome.ERROR, detail=type(exc).__name__)]
@@ -83,7 +84,7 @@ def result(said: Said, policy: Policy) -> RuleResult:
         value=verdict.value,
         unit=said.rule.unit,
         threshold=_thresholds(policy.rules[said.rule.id].limits),
-        reliability=Reliability.INDICATIVE if said.rule.indicative else verdict.reliability,
+        reliability=verdict.reliability,
         element_ids=list(dict.fromkeys(shown))[:_MOST_IDS],
         detail=verdict.detail or (verdict.variant if verdict.outcome in {Outcome.FAIL, Outcome.WARN} else ""),
     )

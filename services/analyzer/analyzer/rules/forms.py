@@ -5,6 +5,7 @@ import re
 from analyzer import lexicon
 from analyzer.rules.rule import (
     CHECKOUT,
+    FORMS,
     Limits,
     Proof,
     Rule,
@@ -172,6 +173,7 @@ RULES = (
         sources=("Baymard Institute: an average checkout shows 11.3 fields, 8 are enough", "Convention for lead forms"),
         check=_field_count,
         unit="fields",
+        types=FORMS,
         heuristics=("fogg-ability",),
     ),
     Rule(
@@ -183,6 +185,7 @@ RULES = (
         sources=("WCAG 2.2 SC 1.3.1 Info and Relationships", "WCAG 2.2 SC 3.3.2 Labels or Instructions"),
         check=_labels,
         unit="fields",
+        types=FORMS,
         heuristics=("nielsen-6",),
     ),
     Rule(
@@ -195,6 +198,7 @@ RULES = (
         sources=("WCAG 2.2 SC 1.3.5 Identify Input Purpose",),
         check=_autofill,
         unit="fields",
+        types=FORMS,
         heuristics=("nielsen-7", "fogg-ability"),
     ),
     Rule(
@@ -217,6 +221,7 @@ RULES = (
         sources=("iOS Safari zooms in on fields below 16 px",),
         check=_mobile_zoom,
         unit="px",
+        types=FORMS,
         scope=Scope.MOBILE,
     ),
 )

@@ -36,6 +36,9 @@ def _social_preview(view: View, _limits: Limits) -> list[Verdict]:
         name if name.startswith("og:") else f"og:{name}" for name, value in view.facts.meta.og.items() if value.strip()
     }
     missing = [name for name in _PREVIEW if name not in given and f"{name}:url" not in given]
+    if not missing and view.facts.meta.og_image_loads is False:
+        address = view.facts.meta.og.get("og:image", "")[:200]
+        return [Verdict(Outcome.WARN, "og:image", (Proof("preview_image", "does not load", text=address),), "broken")]
     if not missing:
         return passed(len(_PREVIEW))
     names = ", ".join(missing)
@@ -100,7 +103,7 @@ RULES = (
     ),
     Rule(
         id="meta.social_preview",
-        definition="One of og:title, og:image, og:description is missing: warn.",
+        definition="One of og:title, og:image, og:description is missing, or og:image does not load: warn.",
         factor=LiftFactor.RELEVANCE,
         category="meta",
         grade=Grade.A,

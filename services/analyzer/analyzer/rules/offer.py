@@ -1,7 +1,6 @@
 """Rules about proof, price and risk: what backs the offer."""
 
 import re
-from collections import Counter
 
 from analyzer import lexicon, money
 from analyzer.rules.rule import OFFER, PRICED, PRODUCT, Limits, Proof, Rule, Scope, Verdict, passed, skip
@@ -14,6 +13,7 @@ _QUOTED = re.compile(r"[\"“„«»‟].{30}")
 _STARS = re.compile(r"[★⭐]|\b[1-5](?:[.,]\d)?\s?(?:/|out of|von|sur|de|su|van|z)\s?5\b", re.IGNORECASE)
 _COUNT = re.compile(r"\d[\d.,' \u00a0\u202f]*(?:k|m|mio|million)?\+?\s+(?:[\w-]+\s+){0,2}?([\w-]+)", re.IGNORECASE)
 _LOGOS, _LOGO_HEIGHT_PX, _LOGO_WIDTH_PX, _SAME_ROW_PX = 3, 120, 320, 40
+_HEADING_GAP_PX, _LINE_WORDS = 150, 12
 _UNKNOWN_LANGUAGE = "The page's language is not in the lexicon"
 
 
@@ -23,14 +23,28 @@ def _counts(view: View) -> bool:
     return any(int(re.sub(r"\D", "", match.group(0)) or 0) >= 10 or "k" in match.group(0) for match in hits)  # noqa: PLR2004  # "3 users" is a plan's limit, not a proof
 
 
+def _introduced(view: View, row: list[Element]) -> bool:
+    """Say whether the pictures are called logos, or a heading or a short line stands above them."""
+    if sum("logo" in f"{e.name} {e.picture.src if e.picture else ''}".casefold() for e in row) >= _LOGOS:
+        return True
+    top = min(e.box.y for e in row)
+    return any(
+        0 <= top - (e.box.y + e.box.height) <= _HEADING_GAP_PX and (e.heading_level or _short(e)) for e in view.seen
+    )
+
+
+def _short(element: Element) -> bool:
+    return not element.clickable and 0 < len(element.text.split()) <= _LINE_WORDS
+
+
 def _logo_row(view: View) -> bool:
-    rows: Counter[int] = Counter()
+    rows: dict[int, list[Element]] = {}
     for element in view.seen:
         box = element.box
         small = box.height <= _LOGO_HEIGHT_PX and box.width <= _LOGO_WIDTH_PX
         if element.picture is not None and small and element.landmark not in {"nav", "footer", "header"}:
-            rows[round((box.y + box.height / 2) / _SAME_ROW_PX)] += 1
-    return any(count >= _LOGOS for count in rows.values())
+            rows.setdefault(round((box.y + box.height / 2) / _SAME_ROW_PX), []).append(element)
+    return any(len(row) >= _LOGOS and _introduced(view, row) for row in rows.values())
 
 
 def _quotes(view: View) -> bool:
@@ -91,7 +105,7 @@ RULES = (
     Rule(
         id="trust.social_proof",
         definition="None of these on the page: rating data, stars, a quotation or words of customers, a row of three "
-        "logos, a customer count: warn.",
+        "logos under a heading (or called logos), a customer count: warn.",
         factor=LiftFactor.ANXIETY,
         category="trust",
         grade=Grade.C,

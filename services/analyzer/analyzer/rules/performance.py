@@ -1,25 +1,40 @@
-"""Lab timings: measured on a shared machine, shown and never scored."""
+"""Lab timings. On a shared machine they are indicative: shown and never scored. From a reserved slot they count."""
 
 from collections.abc import Callable
 
 from analyzer.rules.rule import Check, Limits, Proof, Rule, Verdict, above, crossed, skip
 from analyzer.view import View
-from contracts.facts import PageFacts
+from contracts.facts import Element, PageFacts
 from contracts.result import Grade, LiftFactor, Reliability
+
+RESERVED = "reserved"
+"""The variant of what was measured alone, several times: it has severities of its own and is scored."""
 
 _Read = Callable[[PageFacts], float | None]
 
 
 def _figure(metric: str, unit: str, read: _Read) -> Check:
     def check(view: View, limits: Limits) -> list[Verdict]:
-        value = read(view.facts)
+        value, reserved = read(view.facts), view.facts.performance.reserved
+        reliability = Reliability.MEASURED if reserved else Reliability.INDICATIVE
         if value is None:
-            return skip("Not measured", Reliability.INDICATIVE)
+            return skip("Not measured", reliability)
         outcome = above(value, limits)
-        proof = Proof(metric, round(value, 3), crossed(outcome, limits), unit)
-        return [Verdict(outcome, round(value, 3), (proof,), reliability=Reliability.INDICATIVE)]
+        proof = Proof(metric, round(value, 3), crossed(outcome, limits), unit, _due_to(view, metric))
+        return [Verdict(outcome, round(value, 3), (proof,), RESERVED if reserved else "", reliability=reliability)]
 
     return check
+
+
+def _due_to(view: View, metric: str) -> Element | None:
+    """Return the element that web-vitals holds responsible, where it is in the element table."""
+    performance = view.facts.performance
+    selectors = {
+        "largest_contentful_paint": performance.largest_contentful_paint_selector,
+        "cumulative_layout_shift": performance.layout_shift_selector,
+    }
+    selector = selectors.get(metric, "")
+    return next((e for e in view.seen if selector and e.selector == selector), None)
 
 
 def _bytes(facts: PageFacts) -> float | None:
@@ -29,7 +44,8 @@ def _bytes(facts: PageFacts) -> float | None:
 RULES = (
     Rule(
         id="perf.lcp",
-        definition="Largest contentful paint above 2.5 s: warn, above 4.0 s: fail (one lab run, indicative).",
+        definition="Largest contentful paint above 2.5 s: warn, above 4.0 s: fail. Indicative, and scored only "
+        "from a reserved slot.",
         factor=LiftFactor.DISTRACTION,
         category="performance",
         grade=Grade.A,
@@ -40,7 +56,8 @@ RULES = (
     ),
     Rule(
         id="perf.cls",
-        definition="Cumulative layout shift above 0.10: warn, above 0.25: fail (one lab run, indicative).",
+        definition="Cumulative layout shift above 0.10: warn, above 0.25: fail. Indicative, and scored only "
+        "from a reserved slot.",
         factor=LiftFactor.DISTRACTION,
         category="performance",
         grade=Grade.A,
@@ -50,7 +67,8 @@ RULES = (
     ),
     Rule(
         id="perf.tbt",
-        definition="Total blocking time above 200 ms: warn, above 600 ms: fail (one lab run, indicative).",
+        definition="Total blocking time above 200 ms: warn, above 600 ms: fail. Indicative, and scored only "
+        "from a reserved slot.",
         factor=LiftFactor.DISTRACTION,
         category="performance",
         grade=Grade.B,
@@ -61,7 +79,8 @@ RULES = (
     ),
     Rule(
         id="perf.page_weight",
-        definition="More than 2.6 MB transferred: warn, more than 5 MB: fail (one lab run, indicative).",
+        definition="More than 2.6 MB transferred: warn, more than 5 MB: fail. Indicative, and scored only "
+        "from a reserved slot.",
         factor=LiftFactor.DISTRACTION,
         category="performance",
         grade=Grade.B,

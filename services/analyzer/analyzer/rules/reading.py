@@ -69,6 +69,11 @@ def _ratio(element: Element) -> float:
     return 1 if contrast is None else contrast
 
 
+def _on_plain(view: View, element: Element) -> bool:
+    style = element.style
+    return style is not None and not style.background_is_image and (style.filled or not view.on_picture(element))
+
+
 def _faint(view: View) -> list[Element]:
     return [
         e
@@ -77,9 +82,8 @@ def _faint(view: View) -> list[Element]:
         and not e.disabled
         and e.style is not None
         and e.style.contrast is not None
-        and not e.style.background_is_image
         and e.style.contrast < least_contrast(e, _AA)
-        and (e.style.filled or not view.on_picture(e))
+        and (e.style.contrast_estimated or _on_plain(view, e))
     ]
 
 
@@ -89,8 +93,11 @@ def _text_contrast(view: View, limits: Limits) -> list[Verdict]:
         return skip("Too little text")
     faint = _faint(view)
     # Colours under text on pictures are guesses: count what is known to fail, and the rest only beyond that text.
-    known = min(sum(len(e.text) for e in faint), stats.characters_failing_aa)
-    share = max(stats.characters_failing_aa - stats.characters_on_image, known) / stats.characters
+    plain = [e for e in faint if e.style is not None and not e.style.contrast_estimated]
+    known = min(sum(len(e.text) for e in plain), stats.characters_failing_aa)
+    unsure = max(0, stats.characters_on_image - stats.characters_on_image_failing_aa)
+    failing = max(stats.characters_failing_aa - unsure, known) + stats.characters_on_image_failing_aa
+    share = min(1.0, failing / stats.characters)
     outcome = above(round(share, 3), limits)
     proofs = [Proof("share_of_faint_text", round(share, 3), crossed(outcome, limits), "share")]
     faint.sort(key=lambda e: -len(e.text))
@@ -156,7 +163,7 @@ RULES = (
     Rule(
         id="copy.text_contrast",
         definition="Share of the visible characters below WCAG AA contrast above 5 %: warn, above 15 %: fail. Text on "
-        "pictures is left out.",
+        "photographs is judged by the pixels behind it (estimated).",
         factor=LiftFactor.CLARITY,
         category="copy",
         grade=Grade.A,

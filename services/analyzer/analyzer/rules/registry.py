@@ -3,7 +3,20 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from analyzer.rules import cta, forms, head, headline, media, navigation, offer, overlays, performance, reading, trust
+from analyzer.rules import (
+    cta,
+    forms,
+    head,
+    headline,
+    media,
+    motion,
+    navigation,
+    offer,
+    overlays,
+    performance,
+    reading,
+    trust,
+)
 from analyzer.rules.rule import Rule
 
 RULES: tuple[Rule, ...] = (
@@ -18,6 +31,7 @@ RULES: tuple[Rule, ...] = (
     *performance.RULES,
     *head.RULES,
     *navigation.RULES,
+    *motion.RULES,
 )
 
 BY_ID: Mapping[str, Rule] = MappingProxyType({rule.id: rule for rule in RULES})

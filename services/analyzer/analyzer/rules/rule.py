@@ -13,6 +13,9 @@ LANDING = (PageType.LANDING,)
 PRODUCT = (PageType.PRODUCT,)
 CHECKOUT = (PageType.CHECKOUT,)
 OFFER = (PageType.LANDING, PageType.PRODUCT, PageType.PRICING)
+FORMS = (PageType.LANDING, PageType.CHECKOUT, PageType.OTHER)
+"""Where a form is the point: form pages of every kind are landing pages or none of the named types."""
+
 PITCH = (PageType.LANDING, PageType.PRICING)
 PRICED = (PageType.PRODUCT, PageType.PRICING)
 
@@ -73,6 +76,7 @@ class Rule:
     scope: Scope = Scope.EACH
     heuristics: tuple[str, ...] = ()
     indicative: bool = False
+    """Whether a figure counts only where it was measured in a reserved slot."""
 
 
 def rank(outcome: Outcome) -> int:

@@ -5,7 +5,7 @@ import re
 
 from analyzer import addresses, lexicon
 from analyzer.rules.forms import kind_of
-from analyzer.rules.rule import Limits, Proof, Rule, Scope, Verdict, passed, skip
+from analyzer.rules.rule import FORMS, Limits, Proof, Rule, Scope, Verdict, passed, skip
 from analyzer.view import View
 from contracts.facts import LinkKind
 from contracts.result import Grade, LiftFactor, Outcome
@@ -120,6 +120,7 @@ RULES = (
         sources=("GDPR article 13 (a pointer, not legal advice)",),
         check=_privacy,
         unit="links",
+        types=FORMS,
         scope=Scope.PAGE,
     ),
     Rule(

@@ -147,7 +147,7 @@ def _small_text(problem: Problem) -> Words:
 def _text_contrast(problem: Problem) -> Words:
     share, shown = problem.number, [proof for proof in problem.verdict.proofs if proof.element is not None]
     current, proposed, example, fix = f"{percent(share)} below 4.5:1", "4.5:1 or more (3:1 from 24 px)", "", ""
-    if shown and problem.element.style is not None:
+    if shown and problem.element.style is not None and not problem.element.style.contrast_estimated:
         current, proposed = contrast_fix(problem.element.style, float(shown[0].threshold or 0))
         example = f" in {count(problem.verdict.total, 'place')}, the longest {problem.name}"
         fix = f" The longest passes with {proposed}." if proposed else ""

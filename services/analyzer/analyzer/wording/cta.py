@@ -65,10 +65,26 @@ def _change(old: str, new: str) -> int:
     return 0 if before is None or after is None else colours.distance(before, after)
 
 
+def _on_photograph(problem: Problem, least: float) -> Words:
+    proof = problem.proof
+    return Words(
+        title=f"{problem.name} is hard to read on its picture: about {proof.value}:1, {least:g}:1 needed",
+        description=f"Behind a tenth of the label, the picture leaves no more than {proof.value}:1 (sampled from the "
+        "pixels, so an estimate). It is the one label on the page that must be read.",
+        summary="Put the label on a plain button, or darken the picture behind it.",
+        current=f"about {proof.value}:1 on a picture",
+        proposed=f"{least:g}:1 or more on a plain ground",
+        hypothesis=f"If {problem.name} reaches {least:g}:1, then more visitors click it, because they can read it at "
+        "a glance.",
+    )
+
+
 def _text_contrast(problem: Problem) -> Words:
     proof, style = problem.proof, problem.element.style
     assert style is not None
     least = float(proof.threshold or 0)
+    if style.contrast_estimated:
+        return _on_photograph(problem, least)
     current, proposed = contrast_fix(style, least)
     kept = proposed.startswith(_DARK) and style.filled
     reason = "it keeps the button's colour and passes with ease" if kept else "the smallest change that passes"
@@ -178,8 +194,27 @@ def _target_size(problem: Problem) -> Words:
     )
 
 
+def _gone(problem: Problem, status: int) -> Words:
+    subject = (
+        f"The main action {problem.name} leads" if problem.variant == "main" else f"{problem.names()}: a button leads"
+    )
+    return Words(
+        title=f"{subject} to a page that answers {status}"[:110],
+        description=f"The target of {problem.name} answers with the error {status}. Whoever clicks it has decided to "
+        "go on, and is turned away at the door.",
+        summary="Point the link at a page that exists, or bring the page back.",
+        current=f"answers {status}",
+        proposed="a page that answers 200",
+        hypothesis=f"If {problem.name} leads to a page that works, then more visitors reach the next step, because no "
+        "click ends in an error.",
+    )
+
+
 def _dead_target(problem: Problem) -> Words:
     number, href = problem.verdict.total, quoted(str(problem.proof.value or "") or "(empty)")
+    link = problem.element.link
+    if link is not None and link.status:
+        return _gone(problem, link.status)
     if problem.variant == "main":
         return Words(
             title=f"The main action {problem.name} has no address to go to",

@@ -56,13 +56,19 @@ _FIGURES = {
 }
 
 
+_LAB = {
+    "": "Measured once, in a lab, on a shared machine: take it as a hint and check it with field data. It does not "
+    "count towards the score.",
+    "reserved": "The median of several runs in a lab, alone on the machine, with fixed emulation.",
+}
+
+
 def _performance(problem: Problem) -> Words:
     headline, scale, wanted, advice = _FIGURES[problem.rule.id]
     title = headline.format(problem.number * scale)
     return Words(
         title=f"{title} {problem.where}",
-        description="Measured once, in a lab, on a shared machine: take it as a hint and check it with field data. "
-        f"Up to {wanted} is good. It does not count towards the score.",
+        description=f"{_LAB[problem.variant]} Up to {wanted} is good.",
         summary=advice,
         current=title.split(" after ")[-1],
         proposed=f"at most {wanted}",
@@ -116,6 +122,15 @@ def shortened(text: str, most: int) -> str:
 
 def _social_preview(problem: Problem) -> Words:
     missing = str(problem.verdict.value)
+    if problem.variant == "broken":
+        return Words(
+            title="The preview picture of shared links does not load",
+            description=f"og:image points to {quoted(problem.proof.text, 100)}, which brings no picture. Shared links "
+            "show an empty card instead.",
+            summary="Correct the address, or upload the picture (1,200 × 630 px) again.",
+            current=clean(problem.proof.text) or "og:image",
+            proposed="an address that brings a picture",
+        )
     return Words(
         title="Shared links to this page come without a proper preview",
         description=f"{missing} {'is' if ',' not in missing else 'are'} missing. When someone shares the page in a "
@@ -149,6 +164,42 @@ def _viewport(problem: Problem) -> Words:
     )
 
 
+_MOVES = {
+    "video": "a video",
+    "animation": "an animation",
+    "carousel": "a carousel",
+    "marquee": "a marquee",
+    "image": "an animated picture",
+    "canvas": "a canvas",
+    "script": "something that a script moves",
+}
+
+
+def _autoplay(problem: Problem) -> Words:
+    if problem.variant == "sound":
+        number = problem.verdict.total
+        return Words(
+            title=f"{count(number, 'element starts', 'elements start')} to sound without being asked",
+            description=f"{clean(problem.proof.text)} {'plays' if number == 1 else 'play'} as soon as the page opens. "
+            "Visitors in offices and trains close the tab before they look for the switch.",
+            summary="Start media muted, or when the visitor presses play.",
+            current="autoplay with sound",
+            proposed="muted, or no autoplay",
+            hypothesis="If the page stays silent, then fewer visitors leave at once, because nothing startles them.",
+        )
+    what = " and ".join(_MOVES.get(one, one) for one in problem.verdict.detail.split(", ")[:2])
+    return Words(
+        title=f"Something in the first screen never stops moving {problem.where}",
+        description=f"Six seconds apart, {problem.number * 100:.1f} % of the first screen had changed: {what}. "
+        "Movement draws the eye away from headline and action, and nothing pauses it.",
+        summary="Let it end within five seconds, or add a control that pauses it.",
+        current=f"{what}, without a pause control",
+        proposed="movement of at most 5 s, or a pause button",
+        hypothesis="If the movement ends, then more visitors read the headline, because nothing beside it asks for "
+        "their eyes.",
+    )
+
+
 def _h_scroll(problem: Problem) -> Words:
     total = problem.verdict.total
     widest = f" The one that reaches furthest: {quoted(problem.element.selector)}." if total else ""
@@ -173,4 +224,5 @@ WORDINGS: dict[str, Wording] = {
     "meta.social_preview": _social_preview,
     "layout.viewport": _viewport,
     "layout.h_scroll": _h_scroll,
+    "motion.autoplay": _autoplay,
 }

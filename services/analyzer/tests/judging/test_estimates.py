@@ -29,7 +29,7 @@ def prompt(page: JudgedPage) -> Prompt:
 def judged(judge: ClaudeJudge, page: JudgedPage, preset: Preset) -> str:
     async def run() -> str:
         async with judge:
-            return (await judge(page, preset, BUDGET_MS)).degraded_reason
+            return (await judge(page, preset, BUDGET_MS)).degraded_detail
 
     return asyncio.run(run())
 

@@ -17,7 +17,7 @@ from analyzer.judging.settings import ClaudeSettings
 from contracts.analyze import Preset
 from contracts.errors import ErrorCode
 from contracts.facts import Element
-from contracts.result import Outcome, RuleResult
+from contracts.result import DegradedReason, Outcome, RuleResult
 
 BUDGET_MS = 20_000
 
@@ -104,7 +104,8 @@ def test_a_refusal_is_paid_for_and_said(scenario: str, judge: ClaudeJudge, page:
 def test_after_a_refusal_the_smaller_model_answers(judge: ClaudeJudge, page: JudgedPage, fake: FakeServer) -> None:
     fake.script("refusal")
     answer = judged(judge, page, Preset.STANDARD)
-    assert answer.degraded_reason == "claude-sonnet-5-5 refused; claude-haiku-5-5 answered"
+    assert answer.degraded_reason is DegradedReason.SMALLER_MODEL
+    assert answer.degraded_detail == "claude-sonnet-5-5 refused; claude-haiku-5-5 answered"
     assert answer.run.stop_reasons == ["refusal", "end_turn"]
     assert answer.run.requests == 2
     assert [one["body"]["model"] for one in fake.requests] == ["claude-sonnet-5-5", "claude-haiku-5-5"]
@@ -248,20 +249,6 @@ def test_a_second_page_reads_the_rubric_from_the_cache(settings: ClaudeSettings,
     first, second = (judged(ClaudeJudge(settings, Claude(settings)), page).run.usage for _ in range(2))
     assert second.cache_read == first.cache_write_5m > 0
     assert second.cache_write_5m == 0
-
-
-def test_start_up_says_which_models_need_care(settings: ClaudeSettings, fake: FakeServer) -> None:
-    models = {"claude_model_standard": "claude-sonnet-4-5", "claude_model_deep": "claude-none"}
-    odd = settings.model_copy(update=models)
-
-    async def run() -> dict[str, str]:
-        async with ClaudeJudge(odd, Claude(odd)) as judge:
-            return await judge.check_models()
-
-    states = asyncio.run(run())
-    assert states["claude-haiku-5-5"] == "active"
-    assert states["claude-sonnet-4-5"] == "deprecated"
-    assert states["claude-none"].startswith("request: 404")
 
 
 def test_without_a_key_there_is_no_judge_and_no_sdk() -> None:

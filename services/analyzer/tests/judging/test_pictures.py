@@ -50,3 +50,13 @@ def test_a_broken_picture_is_left_out(picture_of: Callable[..., bytes]) -> None:
 def test_at_most_twenty_pictures(picture_of: Callable[..., bytes]) -> None:
     small = picture_of(40, 40)
     assert len(prepare({f"s{number}": small for number in range(30)}, HIGH)) == 20
+
+
+def test_a_phones_picture_is_sent_in_css_pixels(picture_of: Callable[..., bytes]) -> None:
+    images = {"phone": picture_of(780, 1688), "desktop": picture_of(1440, 900), "other": picture_of(780, 1688)}
+    ready = prepare(images, HIGH, {"phone": 390, "desktop": 1440})
+    assert {key: (one.width, one.height) for key, one in ready.items()} == {
+        "phone": (390, 844),
+        "desktop": (1440, 900),
+        "other": (780, 1688),
+    }

@@ -9,6 +9,7 @@ from analyzer.judging import fact_table
 from analyzer.judging.answer import Answer, PageAnswer, Proposal, SectionAnswer
 from analyzer.judging.grounding import Verdict
 from analyzer.judging.verify import Verified, verify
+from contracts.facts import Element, Style
 from contracts.geometry import ViewportName
 from contracts.result import Evidence, Finding, Grade, LiftFactor, Reach, Severity, Suggestion
 
@@ -154,10 +155,10 @@ def test_the_models_own_section_type_opens_its_questions(check: Check) -> None:
 
 
 def test_an_explanation_of_a_rules_finding_joins_it(check: Check) -> None:
-    explained = proposal(related_rule_ids=["cta.generic_label"], observation="Its contrast hides a vague label.")
+    explained = proposal(related_rule_ids=["cta.generic_label"], observation="Its place hides a vague label.")
     result = check(section(explained), rules=(rule_finding(),))
     assert result.findings == ()
-    text = "Its contrast hides a vague label. Visitors cannot tell what they would get."
+    text = "Its place hides a vague label. Visitors cannot tell what they would get."
     assert result.merged == {"f_rule": text}
     assert (result.proposed, result.rejected, result.supported) == (1, 0, 0)
 
@@ -222,3 +223,27 @@ def test_fingerprints_depend_on_question_and_section_alone(check: Check, page: J
     again = only(verify(answer, fact_table.build(later, {}), later, suspicious=False))
     assert again.fingerprint == one.fingerprint
     assert again.id != one.id
+
+
+CONTRAST = {"observation": "The low contrast of the headline hides it.", "related_rule_ids": ["cta.generic_label"]}
+
+
+def test_a_claim_that_the_measurement_contradicts_joins_nothing(check: Check) -> None:
+    result = check(section(proposal(**CONTRAST)), rules=(rule_finding(),))
+    assert result.merged == {}
+    assert dict(result.verdicts) == {Verdict.MEASURED: 1}
+
+
+def test_a_claim_that_the_measurement_bears_out_joins_its_rule(
+    page_of: Callable[..., JudgedPage], element_of: Callable[..., Element]
+) -> None:
+    style = Style(font_px=16, font_weight=400, line_height_px=24, color="#999999", background="#ffffff", contrast=2.8)
+    page = page_of(element_of(1, "Grow your shop faster", style=style))
+    answer = Answer(sections=[section(proposal(**CONTRAST))], page=PAGE)
+    result = verify(answer, fact_table.build(page, {}), replace(page, findings=(rule_finding(),)), suspicious=False)
+    assert dict(result.verdicts) == {Verdict.MERGED: 1}
+
+
+def test_what_cannot_be_seen_joins_no_rule_either(check: Check) -> None:
+    words = {"observation": "The animation hides it.", "related_rule_ids": ["cta.generic_label"]}
+    assert dict(check(section(proposal(**words)), rules=(rule_finding(),)).verdicts) == {Verdict.OUT_OF_SIGHT: 1}

@@ -1,26 +1,21 @@
 """What customers send and receive about analyses."""
 
 from datetime import datetime
+from decimal import Decimal
 
 from pydantic import ConfigDict, Field
 
 from contracts.analyze import Preset
 from contracts.errors import Problem
 from contracts.result import Analysis
-from contracts.wire import PublicInput, Wire
+from contracts.wire import Wire
 from gateway.analyses.store import Record
 from gateway.jobs.states import State
 from gateway.patience import MAX_WAIT_S
+from gateway.reuse.schemas import Reuse
 
 
-class AnalysisCreate(PublicInput):
-    """A page to analyse."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"url": "https://example.com/", "preset": "standard", "wait": 30}]}
-    )
-
-    url: str = Field(min_length=1, max_length=4_096, description="an http or https address, as a visitor would open it")
+class _Asked(Reuse):
     preset: Preset = Field(Preset.STANDARD, description="how much judgement is bought; `rules` never calls a model")
     wait: int | None = Field(
         None,
@@ -28,6 +23,22 @@ class AnalysisCreate(PublicInput):
         le=MAX_WAIT_S,
         description="seconds to wait for the result; the header `Prefer: wait=N` does the same",
     )
+
+
+class PictureCreate(_Asked):
+    """What may go with a picture, as fields of the form."""
+
+    name: str = Field("", max_length=200, description="what you call the picture; missing: its file's name")
+
+
+class AnalysisCreate(_Asked):
+    """A page to analyse."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"url": "https://example.com/", "preset": "standard", "wait": 30}]}
+    )
+
+    url: str = Field(min_length=1, max_length=4_096, description="an http or https address, as a visitor would open it")
 
 
 class Links(Wire):
@@ -42,7 +53,7 @@ class AnalysisSummary(Wire):
 
     id: str
     status: State
-    url: str
+    url: str = Field(description="the address, or `upload:` and the name of a picture that was sent")
     preset: Preset
     attempt: int = Field(description="attempts begun; a busy renderer or a restarted worker costs none")
     created_at: datetime
@@ -55,6 +66,8 @@ class AnalysisSummary(Wire):
 class AnalysisRead(AnalysisSummary):
     """An analysis with its result, when it has one."""
 
+    cached: bool = Field(False, description="true: it was finished at `finished_at`, before this request asked for it")
+    cost_usd: Decimal | None = Field(None, description="what this answer cost with the model provider; 0 where cached")
     result: Analysis | None = None
 
 
@@ -63,6 +76,11 @@ class AnalysisPage(Wire):
 
     data: list[AnalysisSummary]
     next_cursor: str | None = Field(description="pass it as `cursor` for the next page; null on the last one")
+
+
+def path_of(analysis_id: str) -> str:
+    """Return where an analysis is found."""
+    return f"/v1/analyses/{analysis_id}"
 
 
 def _error(record: Record) -> Problem | None:
@@ -97,6 +115,13 @@ def summary(record: Record) -> AnalysisSummary:
     )
 
 
-def read(record: Record) -> AnalysisRead:
+def read(record: Record, *, cached: bool = False) -> AnalysisRead:
     """Show a record with its result."""
-    return AnalysisRead(**dict(summary(record)), result=record.result)
+    cost = Decimal(0) if cached else _cost(record.result)
+    return AnalysisRead(**dict(summary(record)), cached=cached, cost_usd=cost, result=record.result)
+
+
+def _cost(result: Analysis | None) -> Decimal | None:
+    if result is None:
+        return None
+    return Decimal(result.engine.ai.cost_usd) if result.engine.ai else Decimal(0)

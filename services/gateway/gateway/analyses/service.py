@@ -1,22 +1,32 @@
 """Asking for an analysis, waiting for it, ending it, showing it."""
 
 import asyncio
+import hashlib
+from contextlib import nullcontext
 from datetime import UTC, datetime
 
 from opentelemetry import propagate
 
+from contracts import comparison
 from contracts.analyze import Preset
-from contracts.errors import ErrorCode
+from contracts.comparison import Comparison
+from contracts.errors import ErrorCode, FieldError
 from contracts.result import Analysis
-from gateway.analyses import store
+from gateway.acceptance import Accepted, Terms, accept
+from gateway.analyses import pictures, store
+from gateway.analyses.schemas import AnalysisCreate, PictureCreate
 from gateway.analyses.store import Record
+from gateway.analyses.submissions import Submission
 from gateway.blobs.base import BlobStore
-from gateway.hints import QUEUE, job_topic
-from gateway.jobs import intake, outcomes
+from gateway.hints import cancel_topic, job_topic
+from gateway.idempotency.keys import ticket
+from gateway.jobs import outcomes, records
+from gateway.jobs.records import Version
 from gateway.jobs.states import Kind, NewJob, State
 from gateway.metrics import FINISHED
 from gateway.patience import RETRY_AFTER_S, Patience, until_final
 from gateway.report import page as report_page
+from gateway.reuse.policy import cache_key
 from gateway.wiring import Caller, Parts
 from runtime import netguard
 from runtime.errors import ServiceError
@@ -27,22 +37,50 @@ def missing() -> ServiceError:
     return ServiceError(ErrorCode.NOT_FOUND, "There is no analysis with this id.")
 
 
-async def create(parts: Parts, caller: Caller, url: str, preset: Preset) -> str:
-    """Accept an analysis and return its id. Raises `ServiceError` for an address that may not be opened."""
+async def accepted(parts: Parts, caller: Caller, asked: Submission, idempotency_key: str | None) -> Accepted:
+    """Accept what a body asks for. Raises as `create` and `pictures.create` do."""
+    fields = asked.create.model_dump(mode="json", exclude={"wait"})
+    sent = hashlib.sha256(asked.form.data).hexdigest() if asked.form else ""
+    secret = parts.settings.signing_key
+    key = ticket(idempotency_key, caller.tenant_id, "POST /v1/analyses", [fields, sent], secret)
+    terms = Terms(asked.create.wish, key)
+    if asked.form is None:
+        assert isinstance(asked.create, AnalysisCreate)
+        return await create(parts, caller, asked.create.url, asked.create.preset, terms)
+    assert isinstance(asked.create, PictureCreate)
+    name = asked.create.name or asked.form.file_name
+    return await pictures.create(parts, caller, pictures.Sent(asked.form.data, name, asked.create.preset), terms)
+
+
+async def create(parts: Parts, caller: Caller, url: str, preset: Preset, terms: Terms) -> Accepted:
+    """Accept an analysis. Raises `ServiceError` for an address that may not be opened, and as `accept` does."""
     target = netguard.parse(url)
     parts.policy.check_target(target)
     carrier: dict[str, str] = {}
     propagate.inject(carrier)
-    job = NewJob(caller.tenant_id, target.url, preset, trace=carrier.get("traceparent", ""))
-    async with parts.db.begin() as db:
-        analysis_id = await intake.enqueue(db, job)
-    await parts.hints.notify(QUEUE)
-    return analysis_id
+    key = cache_key(Kind.ANALYSIS, target.url, {"preset": preset})
+    job = NewJob(caller.tenant_id, target.url, preset, trace=carrier.get("traceparent", ""), cache_key=key)
+    return await accept(parts, job, terms)
+
+
+async def version(parts: Parts, caller: Caller, analysis_id: str) -> Version:
+    """Return what tells whether an analysis has changed. Raises NOT_FOUND."""
+    async with parts.db.read() as db:
+        found = await records.version(db, Kind.ANALYSIS, caller.tenant_id, analysis_id)
+    if found is None:
+        raise missing()
+    return found
 
 
 async def waited_for(parts: Parts, caller: Caller, analysis_id: str, patience: Patience) -> Record:
     """Return an analysis once it is final, the time is over or the caller has gone. Raises NOT_FOUND."""
     await until_final(parts, caller, Kind.ANALYSIS, analysis_id, patience)
+    async with parts.watch.reading if patience.wait else nullcontext():
+        return await found(parts, caller, analysis_id)
+
+
+async def found(parts: Parts, caller: Caller, analysis_id: str) -> Record:
+    """Return an analysis as it is. Raises NOT_FOUND."""
     async with parts.db.read() as db:
         record = await store.get(db, caller.tenant_id, analysis_id)
     if record is None:
@@ -62,6 +100,7 @@ async def cancel(parts: Parts, caller: Caller, analysis_id: str) -> Record:
     if ended:
         FINISHED.labels(State.CANCELLED.value, ErrorCode.CANCELLED.value).inc()
         await parts.hints.notify(job_topic(analysis_id))
+        await parts.hints.notify(cancel_topic(analysis_id))
     return record
 
 
@@ -78,6 +117,31 @@ async def report(parts: Parts, caller: Caller, analysis_id: str) -> str:
     pictures = await _pictures(parts.blobs, caller, record.id, record.result)
     generated_at = datetime.now(UTC)
     return await asyncio.to_thread(report_page.render, record.result, pictures, generated_at=generated_at)
+
+
+async def compare(parts: Parts, caller: Caller, analysis_id: str, other_id: str) -> Comparison:
+    """Compare two finished analyses of one address, the earlier as `before`.
+
+    Raises NOT_FOUND, CONFLICT where one has no result, INVALID_REQUEST where the addresses differ.
+    """
+    async with parts.db.read() as db:
+        records = [await store.get(db, caller.tenant_id, one) for one in (analysis_id, other_id)]
+    found = sorted((record for record in records if record is not None), key=lambda record: record.id)
+    if len(found) < len(records):
+        raise missing()
+    if found[0].url != found[-1].url:
+        error = FieldError(field="with", message="It must be an analysis of the same address.")
+        raise ServiceError(ErrorCode.INVALID_REQUEST, "The analyses are of different addresses.", errors=[error])
+    before, after = (_result(record) for record in found)
+    return await asyncio.to_thread(comparison.compare, before, after)
+
+
+def _result(record: Record) -> Analysis:
+    if record.result is None:
+        retry = None if record.state.final else RETRY_AFTER_S
+        detail = f"The analysis {record.id} has no result: its status is {record.state.value}."
+        raise ServiceError(ErrorCode.CONFLICT, detail, retry_after_s=retry)
+    return record.result
 
 
 async def _pictures(blobs: BlobStore, caller: Caller, job_id: str, analysis: Analysis) -> dict[str, bytes]:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.analyze import Preset
 from contracts.errors import ErrorCode
 from contracts.result import Analysis
-from gateway.jobs.records import owned
+from gateway.jobs.records import Version, owned
 from gateway.jobs.states import Kind, State
 from gateway.tables import jobs, results
 
@@ -30,6 +30,12 @@ class Record:
     error_code: ErrorCode | None
     error_detail: str | None
     result: Analysis | None = None
+    saved_at: datetime | None = None
+
+    @property
+    def version(self) -> Version:
+        """What changes whenever the representation does."""
+        return Version(self.state, self.attempt, self.finished_at, self.saved_at)
 
 
 _COLUMNS = (
@@ -49,7 +55,7 @@ _COLUMNS = (
 _CODES = {code.value: code for code in ErrorCode}
 
 
-def _record(row: Row[*tuple[Any, ...]], result: Analysis | None = None) -> Record:
+def _record(row: Row[*tuple[Any, ...]], result: Analysis | None = None, saved_at: datetime | None = None) -> Record:
     return Record(
         id=row.id,
         state=State(row.state),
@@ -62,17 +68,23 @@ def _record(row: Row[*tuple[Any, ...]], result: Analysis | None = None) -> Recor
         error_code=_CODES.get(row.error_code),
         error_detail=row.error_detail,
         result=result,
+        saved_at=saved_at,
     )
 
 
 async def get(db: AsyncConnection, tenant_id: str, analysis_id: str) -> Record | None:
     """Return one analysis with its result."""
     source = jobs.outerjoin(results, results.c.job_id == jobs.c.id)
-    statement = select(*_COLUMNS, results.c.document).select_from(source).where(owned(Kind.ANALYSIS, tenant_id))
+    statement = (
+        select(*_COLUMNS, results.c.document, results.c.saved_at)
+        .select_from(source)
+        .where(owned(Kind.ANALYSIS, tenant_id))
+    )
     row = (await db.execute(statement.where(jobs.c.id == analysis_id))).first()
     if row is None:
         return None
-    return _record(row, Analysis.model_validate(row.document) if row.document is not None else None)
+    result = Analysis.model_validate(row.document) if row.document is not None else None
+    return _record(row, result, row.saved_at)
 
 
 async def page(db: AsyncConnection, tenant_id: str, limit: int, before: str | None) -> list[Record]:

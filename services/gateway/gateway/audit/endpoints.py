@@ -7,23 +7,27 @@ from fastapi import APIRouter, Query
 from contracts.errors import ErrorCode
 from gateway.audit import store
 from gateway.audit.schemas import AuditPage, read
-from gateway.cursors import opened_id, sealed
+from gateway.cursors import opened, sealed
 from gateway.refusals import refusals
-from gateway.wiring import Reading, TheCaller, needs
+from gateway.wiring import Reading, TheCaller, TheParts, needs
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"], dependencies=[needs("audit")])
 
 
 @router.get("", summary="List mutating calls, newest first", responses=refusals(ErrorCode.INVALID_REQUEST))
 async def index(
+    parts: TheParts,
     db: Reading,
     caller: TheCaller,
     limit: Annotated[int, Query(ge=1, le=100, description="calls on a page")] = 20,
     cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before")] = None,
 ) -> AuditPage:
     """List who changed what, refused calls included. Nothing is ever removed from this log, or changed in it."""
-    before = None if cursor is None else opened_id(cursor, "aud")
+    before = None if cursor is None else opened(parts, caller, "aud", cursor)
     records = await store.page(db, caller.tenant_id, limit + 1, before)
     shown = records[:limit]
     more = len(records) > limit
-    return AuditPage(data=[read(record) for record in shown], next_cursor=sealed(shown[-1].id) if more else None)
+    return AuditPage(
+        data=[read(record) for record in shown],
+        next_cursor=sealed(parts, caller, "aud", shown[-1].id) if more else None,
+    )

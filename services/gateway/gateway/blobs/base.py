@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Protocol
 
@@ -66,6 +67,12 @@ class BlobStore(Protocol):
 
     async def read(self, key: str) -> bytes:
         """Return an object. Raises `ServiceError(NOT_FOUND)`."""
+
+    async def write(self, key: str, chunks: AsyncIterator[bytes]) -> int:
+        """Store an object whole or not at all, once; return its bytes. Raises `ServiceError`, CONFLICT among others."""
+
+    async def jobs(self, after: str, limit: int) -> list[tuple[str, str]]:
+        """Return tenant and job of up to `limit` folders behind `after` (tenant/job), in the order of their names."""
 
     async def remove_job(self, tenant_id: str, job_id: str) -> None:
         """Remove every object of a job; doing it twice is no error."""

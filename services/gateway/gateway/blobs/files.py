@@ -79,6 +79,16 @@ class FileBlobs:
             detail = "The objects could not be removed."
             raise ServiceError(ErrorCode.STORAGE_FAILED, detail, reason=repr(error)) from error
 
+    async def jobs(self, after: str, limit: int) -> list[tuple[str, str]]:
+        """Return the tenant and job of up to `limit` folders behind `after` (tenant/job), in the order of their names.
+
+        Raises `ServiceError(STORAGE_FAILED)`.
+        """
+        try:
+            return await asyncio.to_thread(_folders_behind, self.root, after, limit)
+        except OSError as error:
+            raise ServiceError(ErrorCode.STORAGE_FAILED, "The objects cannot be listed.", reason=repr(error)) from error
+
     async def write(self, key: str, chunks: AsyncIterator[bytes]) -> int:
         """Store an object whole or not at all, once; return its bytes.
 
@@ -99,6 +109,19 @@ class FileBlobs:
             detail = "The object could not be stored."
             raise ServiceError(ErrorCode.STORAGE_FAILED, detail, reason=repr(error)) from error
         return written
+
+
+def _folders_behind(root: Path, after: str, limit: int) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    place = tuple(after.split("/")) if after else ()
+    for tenant in sorted(one.name for one in root.iterdir() if one.is_dir()):
+        if (tenant,) < place[:1]:
+            continue
+        names = sorted(one.name for one in (root / tenant).iterdir() if one.is_dir())
+        found += [(tenant, name) for name in names if (tenant, name) > place]
+        if len(found) >= limit:
+            break
+    return found[:limit]
 
 
 def _open_beside(path: Path) -> IO[bytes]:

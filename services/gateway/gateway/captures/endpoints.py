@@ -1,5 +1,6 @@
 """The public routes of captures."""
 
+import time
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -7,14 +8,25 @@ from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
 
 from contracts.errors import ErrorCode
 from contracts.fetch import FetchRequest
+from contracts.wire import REVEALED
+from gateway import removing, replies, tags
+from gateway.acceptance import Accepted, Terms, remember
 from gateway.captures import answers, examples, negotiation, service, store
 from gateway.captures.negotiation import Choice
 from gateway.captures.schemas import CAPTURES, CaptureCreate, CapturePage, CaptureRead, path_of, read, summary
 from gateway.captures.store import Whole
 from gateway.cursors import opened, sealed
+from gateway.events import stream as events
+from gateway.events.stream import LastEventId
+from gateway.guard import ROOM
+from gateway.idempotency.keys import IdempotencyKey, Ticket, ticket
+from gateway.jobs.records import Version
+from gateway.jobs.removal import Removal
 from gateway.jobs.states import Kind
-from gateway.patience import RETRY_AFTER_S, Patience, Prefer, Wait, asked_for, preferred
-from gateway.refusals import refusals
+from gateway.patience import RETRY_AFTER_S, Patience, Prefer, Wait, asked_for, preferred, until_final
+from gateway.refusals import MAKING, refusals
+from gateway.tags import IfNoneMatch
+from gateway.watch import Subject
 from gateway.wiring import Caller, Parts, Reading, TheCaller, TheParts
 from runtime import problems
 from runtime.errors import ServiceError
@@ -52,17 +64,20 @@ _CREATED: dict[int | str, dict[str, Any]] = {
         ErrorCode.URL_FORBIDDEN,
         ErrorCode.NOT_ACCEPTABLE,
         ErrorCode.DEADLINE_EXCEEDED,
+        *MAKING,
+        ErrorCode.IDEMPOTENCY_MISMATCH,
     ),
 }
 
 
-@router.post("", summary="Capture a page", response_model=CaptureRead, responses=_CREATED)
+@router.post("", summary="Capture a page", response_model=CaptureRead, responses=_CREATED, dependencies=[ROOM])
 async def create(
     request: Request,
     parts: TheParts,
     caller: TheCaller,
     body: Annotated[CaptureCreate, Body(openapi_examples=examples.CREATE)],
     prefer: Prefer = "",
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Open a page and take pictures and documents of it, all from one load.
 
@@ -71,26 +86,40 @@ async def create(
     As bytes, for one output whose type `Accept` names (`image/*`, `text/markdown`, …): 200 with the bytes, or the
     problem that the page met. Without a `wait` it is waited for 60 seconds, and then answered 504 with `Location`: the
     capture goes on, and is found there. With a `wait` of your own that answer is 202, as for JSON.
+
+    A capture of yours for the same request that is no older than `max_age` is the answer at once (`cached`), and who
+    asks for what is being made already gets the same capture. Never so where `visit` has headers, cookies or a login.
     """
     choice = negotiation.choose(negotiation.read(_accept(request)), body.outputs, body.tier)
     seconds = asked_for(body.wait, prefer)
     wait = timedelta(seconds=(BARE_WAIT_S if choice.bare else 0) if seconds is None else seconds)
-    capture_id = await service.create(parts, caller, _request(body, choice))
-    patience = Patience(wait, request.is_disconnected)
-    record = await service.waited_for(parts, caller, capture_id, patience)
-    if choice.bare and not record.state.final and await request.is_disconnected():
-        await _leave(parts, caller, record)
+    terms = Terms(body.wish, _ticket(parts, caller, body, choice, idempotency_key))
+    accepted = await service.create(parts, caller, _request(body, choice), terms)
+    if (answer := replies.again(accepted, path_of(accepted.id))) is not None:
+        return answer
+    record = await service.waited_for(parts, caller, accepted.id, Patience(wait, request.is_disconnected))
+    here = record.state.final or not await request.is_disconnected()
+    if choice.bare and not here and accepted.ticket is None:
+        await service.leave(parts, caller, accepted.id)
     if choice.bare and record.state.final:
-        answer = await _bytes(request, parts, record)
+        answer = await _bytes(request, parts, record, accepted)
     elif choice.bare and seconds is None:
         answer = _late(request)
     else:
-        answer = _document(parts, record)
-    answer.headers["Location"] = path_of(capture_id)
-    answer.headers["Vary"] = "Accept"
+        answer = _document(parts, record, accepted)
+        if here and not record.state.final:
+            await remember(parts, accepted, bytes(answer.body).decode())
+    answer.headers.update({"Location": path_of(accepted.id), "Vary": "Accept"})
+    answer.headers.update(replies.origin(accepted, record.finished_at))
     if preferred(prefer) is not None:
         answer.headers["Preference-Applied"] = f"wait={seconds}"
     return answer
+
+
+def _ticket(parts: Parts, caller: Caller, body: CaptureCreate, choice: Choice, header: str | None) -> Ticket | None:
+    fields = body.model_dump(mode="json", exclude={"wait", "outputs"}, context=REVEALED)
+    outputs = [output.model_dump(mode="json") for output in choice.outputs]
+    return ticket(header, caller.tenant_id, f"POST {CAPTURES}", [fields, outputs], parts.settings.signing_key)
 
 
 def _accept(request: Request) -> str:
@@ -112,14 +141,15 @@ def _request(body: CaptureCreate, choice: Choice) -> FetchRequest:
     )
 
 
-def _document(parts: Parts, record: Whole) -> Response:
-    document = read(record, parts.blobs, timedelta(seconds=parts.settings.capture_link_seconds))
+def _document(parts: Parts, record: Whole, accepted: Accepted | None = None) -> Response:
+    lifetime = timedelta(seconds=parts.settings.capture_link_seconds)
+    document = read(record, parts.blobs, lifetime, cached=accepted is not None and accepted.cached)
     headers = {} if record.state.final else {"Retry-After": str(RETRY_AFTER_S)}
     status = 200 if record.state.final else 202
     return Response(document.model_dump_json(), status, headers, media_type="application/json")
 
 
-async def _bytes(request: Request, parts: Parts, record: Whole) -> Response:
+async def _bytes(request: Request, parts: Parts, record: Whole, accepted: Accepted) -> Response:
     """Answer with the only artifact, or with what kept it from being made."""
     if record.result is None:
         return problems.problem(request, service.failure(record))
@@ -130,16 +160,9 @@ async def _bytes(request: Request, parts: Parts, record: Whole) -> Response:
     (name,) = record.result.artifacts
     answer = answers.whole(await service.content(parts, record, name))
     answer.headers.update(answers.told(record.result))
+    if accepted.cached:
+        answer.headers["X-Cost-Usd"] = "0"
     return answer
-
-
-async def _leave(parts: Parts, caller: Caller, record: Whole) -> None:
-    """End what nobody will fetch: a caller that went away while it waited for bytes never learnt the id."""
-    try:
-        await service.cancel(parts, caller, record.id)
-    except ServiceError as error:
-        if error.code is not ErrorCode.CONFLICT:
-            raise
 
 
 def _late(request: Request) -> Response:
@@ -154,30 +177,65 @@ def _late(request: Request) -> Response:
 )
 async def index(
     db: Reading,
+    parts: TheParts,
     caller: TheCaller,
     limit: Annotated[int, Query(ge=1, le=100, description="captures on a page")] = 20,
     cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before")] = None,
 ) -> CapturePage:
     """List captures without their results. Pages stay stable while new captures arrive."""
-    before = None if cursor is None else opened(cursor, Kind.CAPTURE)
+    before = None if cursor is None else opened(parts, caller, Kind.CAPTURE, cursor)
     records = await store.page(db, caller.tenant_id, limit + 1, before)
     shown = records[:limit]
     more = len(records) > limit
-    return CapturePage(data=[summary(record) for record in shown], next_cursor=sealed(shown[-1].id) if more else None)
+    cursor = sealed(parts, caller, Kind.CAPTURE, shown[-1].id) if more else None
+    return CapturePage(data=[summary(record) for record in shown], next_cursor=cursor)
 
 
 @router.get(
     "/{capture_id}",
     summary="Read a capture",
     response_model=CaptureRead,
-    responses={200: _answer(examples.DONE, "The capture"), **refusals(ErrorCode.NOT_FOUND)},
+    responses={200: _answer(examples.DONE, "The capture"), **tags.NOT_MODIFIED, **refusals(ErrorCode.NOT_FOUND)},
 )
-async def show(request: Request, parts: TheParts, caller: TheCaller, capture_id: CaptureId, wait: Wait = 0) -> Response:
+async def show(
+    request: Request,
+    parts: TheParts,
+    caller: TheCaller,
+    capture_id: CaptureId,
+    wait: Wait = 0,
+    if_none_match: IfNoneMatch = "",
+) -> Response:
     """Read a capture with its result, when it has one; with `wait`, answer as soon as it is finished."""
     patience = Patience(timedelta(seconds=wait), request.is_disconnected)
-    answer = _document(parts, await service.waited_for(parts, caller, capture_id, patience))
+    if if_none_match:
+        await until_final(parts, caller, Kind.CAPTURE, capture_id, patience)
+        current = _tag(parts, capture_id, await service.version(parts, caller, capture_id))
+        if tags.known(if_none_match, current):
+            return tags.unchanged(current)
+    record = await service.waited_for(parts, caller, capture_id, patience)
+    answer = _document(parts, record)
     answer.status_code = 200
+    answer.headers.update(tags.headers(_tag(parts, capture_id, record.version)))
     return answer
+
+
+def _tag(parts: Parts, capture_id: str, version: Version) -> str:
+    # The signed links in the answer die: it counts as another one before the first of them does.
+    term = time.time() // (parts.settings.capture_link_seconds / 2)
+    return tags.tag(capture_id, version, term if version.state.final else "")
+
+
+@router.get(
+    "/{capture_id}/events",
+    summary="Follow a capture as it happens",
+    response_class=Response,
+    responses=events.responses(Kind.CAPTURE),
+)
+async def follow(
+    request: Request, parts: TheParts, caller: TheCaller, capture_id: CaptureId, last_event_id: LastEventId = ""
+) -> Response:
+    """Send server-sent events, as for analyses: `capture.queued`, `.rendering`, `.succeeded`, `.failed`, and so on."""
+    return await events.answer(request, parts, Subject(caller.tenant_id, Kind.CAPTURE, capture_id), last_event_id)
 
 
 @router.post(
@@ -202,7 +260,7 @@ async def cancel(parts: TheParts, caller: TheCaller, capture_id: CaptureId) -> R
 )
 async def delete(parts: TheParts, caller: TheCaller, capture_id: CaptureId) -> None:
     """Remove a finished capture and every byte that was stored for it; signed links to them end with it."""
-    await service.remove(parts, caller, capture_id)
+    await removing.remove(parts.db, parts.blobs, Kind.CAPTURE, Removal(caller.tenant_id, capture_id))
 
 
 @router.get(

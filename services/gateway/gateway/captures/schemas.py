@@ -10,17 +10,18 @@ from contracts.fetch import FetchResult, Politeness, Tier
 from contracts.outputs import Output
 from contracts.render import Artifact, PoolState, Settle
 from contracts.visit import FailIf, Prepare, Visit
-from contracts.wire import PublicInput, Wire
+from contracts.wire import Wire
 from gateway.blobs.base import BlobStore
 from gateway.captures.store import Record, Whole
 from gateway.jobs.states import State
 from gateway.patience import MAX_WAIT_S
+from gateway.reuse.schemas import Reuse
 
 MAX_OUTPUTS = 20
 CAPTURES = "/v1/captures"
 
 
-class CaptureCreate(PublicInput):
+class CaptureCreate(Reuse):
     """A page to capture. Everything but `url` may be left out: one picture of the first screen is made then."""
 
     url: str = Field(min_length=1, max_length=4_096, description="an http or https address, as a visitor would open it")
@@ -109,6 +110,8 @@ class CaptureRead(CaptureSummary):
     """A capture with its result, when it has one."""
 
     asked: CaptureAsked
+    cached: bool = Field(False, description="true: it was finished at `finished_at`, before this request asked for it")
+    cost_usd: Decimal | None = Field(None, description="what this answer cost; 0 where cached")
     result: CaptureResult | None = None
 
 
@@ -153,10 +156,14 @@ def summary(record: Record) -> CaptureSummary:
     )
 
 
-def read(record: Whole, blobs: BlobStore, lifetime: timedelta) -> CaptureRead:
+def read(record: Whole, blobs: BlobStore, lifetime: timedelta, *, cached: bool = False) -> CaptureRead:
     """Show a record with its result, whose links are good for `lifetime`."""
     asked = CaptureAsked.model_validate(record.options)
-    return CaptureRead(**dict(summary(record)), asked=asked, result=_result(record, blobs, lifetime))
+    cost = record.result.cost_usd if record.result else None
+    result = _result(record, blobs, lifetime)
+    return CaptureRead(
+        **dict(summary(record)), asked=asked, cached=cached, cost_usd=Decimal(0) if cached else cost, result=result
+    )
 
 
 def _result(record: Whole, blobs: BlobStore, lifetime: timedelta) -> CaptureResult | None:

@@ -1,5 +1,6 @@
 """Asking for a capture, waiting for it, ending it, handing it out, removing it."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import structlog
@@ -8,14 +9,18 @@ from opentelemetry import propagate
 from contracts.errors import ErrorCode
 from contracts.fetch import FetchRequest
 from contracts.render import Artifact
+from gateway.acceptance import Accepted, Terms, accept
 from gateway.captures import limits, store
 from gateway.captures.store import Whole
-from gateway.hints import QUEUE, job_topic
-from gateway.jobs import intake, outcomes
+from gateway.hints import cancel_topic, job_topic
+from gateway.jobs import outcomes, records
+from gateway.jobs.records import Version
 from gateway.jobs.states import Kind, NewJob, State
 from gateway.metrics import FINISHED
 from gateway.orders import stored_form
 from gateway.patience import RETRY_AFTER_S, Patience, until_final
+from gateway.reuse import store as reuse
+from gateway.reuse.policy import cache_key
 from gateway.wiring import Caller, Parts
 from runtime import netguard
 from runtime.errors import ServiceError
@@ -36,8 +41,8 @@ def missing() -> ServiceError:
     return ServiceError(ErrorCode.NOT_FOUND, "There is no capture with this id.")
 
 
-async def create(parts: Parts, caller: Caller, request: FetchRequest) -> str:
-    """Accept a capture and return its id. Raises `ServiceError` for what may not be opened, or not in this way."""
+async def create(parts: Parts, caller: Caller, request: FetchRequest, terms: Terms) -> Accepted:
+    """Accept a capture. Raises `ServiceError` for what may not be opened, or not in this way."""
     target = netguard.parse(request.url)
     parts.policy.check_target(target)
     limits.check(request, parts.settings, caller.plan)
@@ -47,19 +52,31 @@ async def create(parts: Parts, caller: Caller, request: FetchRequest) -> str:
     carrier: dict[str, str] = {}
     propagate.inject(carrier)
     trace = carrier.get("traceparent", "")
-    job = NewJob(caller.tenant_id, target.url, kind=Kind.CAPTURE, trace=trace, options=options, secrets=secrets)
-    async with parts.db.begin() as db:
-        capture_id = await intake.enqueue(db, job)
+    # What a visitor with a login or cookies saw is for nobody else, and the options do not even say who it was.
+    key = None if secrets else cache_key(Kind.CAPTURE, target.url, options)
+    job = NewJob(
+        caller.tenant_id, target.url, kind=Kind.CAPTURE, trace=trace, options=options, secrets=secrets, cache_key=key
+    )
+    accepted = await accept(parts, job, terms)
     if request.prepare.wait_for.function:
-        log.warning("capture_script_taken", job_id=capture_id)
-    await parts.hints.notify(QUEUE)
-    return capture_id
+        log.warning("capture_script_taken", job_id=accepted.id)
+    return accepted
 
 
 async def waited_for(parts: Parts, caller: Caller, capture_id: str, patience: Patience) -> Whole:
     """Return a capture once it is final, the time is over or the caller has gone. Raises NOT_FOUND."""
     await until_final(parts, caller, Kind.CAPTURE, capture_id, patience)
-    return await found(parts, caller, capture_id)
+    async with parts.watch.reading if patience.wait else nullcontext():
+        return await found(parts, caller, capture_id)
+
+
+async def version(parts: Parts, caller: Caller, capture_id: str) -> Version:
+    """Return what tells whether a capture has changed. Raises NOT_FOUND."""
+    async with parts.db.read() as db:
+        found = await records.version(db, Kind.CAPTURE, caller.tenant_id, capture_id)
+    if found is None:
+        raise missing()
+    return found
 
 
 async def found(parts: Parts, caller: Caller, capture_id: str) -> Whole:
@@ -81,23 +98,24 @@ async def cancel(parts: Parts, caller: Caller, capture_id: str) -> Whole:
     if record.state is not State.CANCELLED:
         raise ServiceError(ErrorCode.CONFLICT, f"The capture has already {record.state.value}.")
     if ended:
-        FINISHED.labels(State.CANCELLED.value, ErrorCode.CANCELLED.value).inc()
-        await parts.hints.notify(job_topic(capture_id))
+        await _told_of_cancel(parts, capture_id)
     return record
 
 
-async def remove(parts: Parts, caller: Caller, capture_id: str) -> None:
-    """Remove a capture with its artifacts. Raises NOT_FOUND, and CONFLICT while it is not finished."""
-    record = await found(parts, caller, capture_id)
-    if not record.state.final:
-        detail = f"The capture is {record.state.value}. Cancel it first."
-        raise ServiceError(ErrorCode.CONFLICT, detail, retry_after_s=RETRY_AFTER_S)
-    # The objects first: when this is interrupted, the row is still there to try again with.
-    await parts.blobs.remove_job(caller.tenant_id, capture_id)
+async def leave(parts: Parts, caller: Caller, capture_id: str) -> None:
+    """End a capture that nobody will fetch any more: its only caller went away before it learnt the id."""
     async with parts.db.begin() as db:
-        removed = await store.remove(db, caller.tenant_id, capture_id)
-    if not removed:
-        raise missing()
+        if not await reuse.leave(db, caller.tenant_id, capture_id):
+            return
+        ended = await outcomes.cancel(db, Kind.CAPTURE, caller.tenant_id, capture_id)
+    if ended:
+        await _told_of_cancel(parts, capture_id)
+
+
+async def _told_of_cancel(parts: Parts, capture_id: str) -> None:
+    FINISHED.labels(State.CANCELLED.value, ErrorCode.CANCELLED.value).inc()
+    await parts.hints.notify(job_topic(capture_id))
+    await parts.hints.notify(cancel_topic(capture_id))
 
 
 async def content(parts: Parts, record: Whole, name: str) -> Content:

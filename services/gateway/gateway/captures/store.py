@@ -1,15 +1,15 @@
-"""Reading and removing captures. Every query names the owner."""
+"""Reading captures. Every query names the owner."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, select
+from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import ErrorCode
 from contracts.fetch import FetchResult
-from gateway.jobs.records import owned
+from gateway.jobs.records import Version, owned
 from gateway.jobs.states import Document, Kind, State
 from gateway.tables import jobs, results
 
@@ -38,6 +38,12 @@ class Whole(Record):
     options: Document
     result: FetchResult | None
     keys: dict[str, str]
+    saved_at: datetime | None
+
+    @property
+    def version(self) -> Version:
+        """What changes whenever the representation does."""
+        return Version(self.state, self.attempt, self.finished_at, self.saved_at)
 
 
 _COLUMNS = (
@@ -61,13 +67,15 @@ def _fields(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
 async def get(db: AsyncConnection, tenant_id: str, capture_id: str) -> Whole | None:
     """Return one capture with its result."""
     source = jobs.outerjoin(results, results.c.job_id == jobs.c.id)
-    columns = (*_COLUMNS, jobs.c.options, results.c.document, results.c.blob_keys)
+    columns = (*_COLUMNS, jobs.c.options, results.c.document, results.c.blob_keys, results.c.saved_at)
     statement = select(*columns).select_from(source).where(owned(Kind.CAPTURE, tenant_id), jobs.c.id == capture_id)
     row = (await db.execute(statement)).first()
     if row is None:
         return None
     result = FetchResult.model_validate(row.document) if row.document is not None else None
-    return Whole(**_fields(row), options=row.options or {}, result=result, keys=row.blob_keys or {})
+    return Whole(
+        **_fields(row), options=row.options or {}, result=result, keys=row.blob_keys or {}, saved_at=row.saved_at
+    )
 
 
 async def page(db: AsyncConnection, tenant_id: str, limit: int, before: str | None) -> list[Record]:
@@ -76,10 +84,3 @@ async def page(db: AsyncConnection, tenant_id: str, limit: int, before: str | No
     if before is not None:
         statement = statement.where(jobs.c.id < before)
     return [Record(**_fields(row)) for row in await db.execute(statement)]
-
-
-async def remove(db: AsyncConnection, tenant_id: str, capture_id: str) -> bool:
-    """Remove a capture that has ended, with its result. False: there is none, or it has not ended."""
-    final = jobs.c.state.in_([state for state in State if state.final])
-    statement = delete(jobs).where(owned(Kind.CAPTURE, tenant_id), jobs.c.id == capture_id, final)
-    return bool((await db.execute(statement)).rowcount)

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 LONGEST_S = 300.0
 _LONGEST_PARK_S = 3_600.0
+_LEAST_ABSENCE_S, _LONGEST_ABSENCE_S = 30.0, 1_800.0
 
 
 def backoff(attempt: int, base_s: float, at_least_s: float | None = None) -> timedelta:
@@ -23,6 +24,15 @@ def after_outage(retry_after_s: float | None) -> timedelta:
     """
     asked = min(_LONGEST_PARK_S, retry_after_s or 5.0)
     return timedelta(seconds=asked + random.uniform(0, min(30.0, asked)))  # noqa: S311  # spreads load, guards nothing
+
+
+def after_absence(age: timedelta, retry_after_s: float | None) -> timedelta:
+    """Draw from [d, 2 d] for a result that waits for the model: d is what was asked, or a quarter of its age.
+
+    From 30 s to half an hour: the first hour of an outage is probed closely, its second day is not.
+    """
+    asked = min(_LONGEST_ABSENCE_S, max(_LEAST_ABSENCE_S, retry_after_s or 0, age.total_seconds() / 4))
+    return timedelta(seconds=random.uniform(asked, 2 * asked))  # noqa: S311  # spreads load, guards nothing
 
 
 def after_busy(retry_after_s: float | None) -> timedelta:

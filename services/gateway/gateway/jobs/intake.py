@@ -1,15 +1,17 @@
 """Putting a job in the queue, in an order that is fair between tenants."""
 
+import functools
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, ScalarSelect, case, func, insert, null, select, update
+from sqlalchemy import ColumnElement, Float, ScalarSelect, bindparam, case, func, insert, null, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningInsert
 
 from gateway import walls
 from gateway.jobs import accounts, admission, confidential
-from gateway.jobs.states import Kind, NewJob, Priority, Stage, is_light
-from gateway.tables import IS_QUEUED, IS_RUNNING, jobs, lanes
+from gateway.jobs.states import Kind, NewJob, Picture, Priority, Stage, is_light
+from gateway.tables import IS_QUEUED, IS_RUNNING, jobs, lanes, renders
 from gateway.times import now_plus
 from runtime.ids import new_id
 
@@ -21,7 +23,7 @@ async def enqueue(db: AsyncConnection, job: NewJob) -> str:
     allowed = await admission.terms(db, job.tenant_id)
     day = await accounts.hold(db, job.tenant_id, job.kind, (allowed.daily or {}).get(job.kind))
     order_key = await next_key(db, Lane(job.tenant_id, job.kind, job.priority), _COST / allowed.share)
-    job_id = new_id(job.kind.id_prefix)
+    job_id = job.picture.job_id if job.picture else new_id(job.kind.id_prefix)
     row = {
         "id": job_id,
         "tenant_id": job.tenant_id,
@@ -33,7 +35,8 @@ async def enqueue(db: AsyncConnection, job: NewJob) -> str:
         "priority": int(job.priority),
         "order_key": order_key,
         "state": await admission.first_state(db, job.tenant_id, allowed),
-        "stage": Stage.RENDER,
+        "stage": Stage.ANALYZE if job.picture else Stage.RENDER,
+        "cache_key": job.cache_key,
         "run_at": now_plus(),
         "created_at": now_plus(),
         "quota_day": day,
@@ -42,7 +45,21 @@ async def enqueue(db: AsyncConnection, job: NewJob) -> str:
     await db.execute(insert(jobs).values(row))
     if job.secrets:
         await confidential.keep(db, job.tenant_id, job_id, job.secrets)
+    if job.picture:
+        await _keep(db, job.tenant_id, job.picture)
     return job_id
+
+
+async def _keep(db: AsyncConnection, tenant_id: str, picture: Picture) -> None:
+    """Put a picture where the analysis looks for a render: nothing has to be rendered."""
+    row = {
+        "job_id": picture.job_id,
+        "tenant_id": tenant_id,
+        "document": picture.render.model_dump(mode="json"),
+        "blob_keys": picture.keys,
+        "saved_at": now_plus(),
+    }
+    await db.execute(insert(renders).values(row))
 
 
 @dataclass(frozen=True)
@@ -73,17 +90,27 @@ async def next_key(db: AsyncConnection, lane: Lane, step: float) -> float:
     """
     # The head is that of the whole queue.
     await walls.widen(db)
-    fresh = _head(lane.priority)
-    row = {"tenant_id": lane.tenant_id, "kind": lane.kind, "priority": int(lane.priority), "last_key": fresh}
-    upsert = (postgresql.insert if db.dialect.name == "postgresql" else sqlite.insert)(lanes).values(row)
-    behind_own = lanes.c.last_key + step
-    later = case((upsert.excluded.last_key > behind_own, upsert.excluded.last_key), else_=behind_own)
-    statement = upsert.on_conflict_do_update(
-        index_elements=[lanes.c.tenant_id, lanes.c.kind, lanes.c.priority], set_={"last_key": later}
-    ).returning(lanes.c.last_key)
-    key = float((await db.execute(statement)).scalar_one())
+    values = {"tenant": lane.tenant_id, "job_kind": lane.kind, "cost": step}
+    key = float((await db.execute(_lane_upsert(db.dialect.name, lane.priority), values)).scalar_one())
     await walls.narrow_again(db)
     return key
+
+
+@functools.cache
+def _lane_upsert(dialect: str, priority: Priority) -> ReturningInsert[float]:
+    """Build the statement once: to build it costs as much as to run it, and every submission runs it."""
+    row = {
+        "tenant_id": bindparam("tenant"),
+        "kind": bindparam("job_kind"),
+        "priority": int(priority),
+        "last_key": _head(priority),
+    }
+    upsert = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(lanes).values(row)
+    behind_own = lanes.c.last_key + bindparam("cost", type_=Float)
+    later = case((upsert.excluded.last_key > behind_own, upsert.excluded.last_key), else_=behind_own)
+    return upsert.on_conflict_do_update(
+        index_elements=[lanes.c.tenant_id, lanes.c.kind, lanes.c.priority], set_={"last_key": later}
+    ).returning(lanes.c.last_key)
 
 
 def _head(priority: Priority) -> ColumnElement[float]:

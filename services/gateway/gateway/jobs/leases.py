@@ -192,7 +192,8 @@ async def age(db: AsyncConnection, patience: timedelta) -> bool:
     first = select(func.min(jobs.c.order_key)).where(IS_QUEUED, jobs.c.priority == interactive).scalar_subquery()
     values = {"priority": interactive, "order_key": func.coalesce(first, jobs.c.order_key)}
     statement = update(jobs).where(jobs.c.id.in_(select(old.c.id))).values(values)
-    return bool((await db.execute(statement)).rowcount)
+    # Returned and counted: SQLite's driver counts no rows of a statement that begins with WITH.
+    return (await db.execute(statement.returning(jobs.c.id))).first() is not None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from contracts.render import RenderResult
 from contracts.result import Analysis
 from contracts.wire import Wire
 from gateway.jobs import accounts, admission, briefs, confidential, records, spending, tallies
+from gateway.jobs.lasting import may_be_given_again
 from gateway.jobs.leases import mine
 from gateway.jobs.states import Claimed, Kind, Stage, State
 from gateway.jobs.tallies import Ended
@@ -62,8 +63,12 @@ async def finish(db: AsyncConnection, job: Claimed, result: Wire, keys: dict[str
 
     `keys`: the blob keys of artifacts that belong to the result itself.
     """
-    brief = briefs.of(job, result) if job.batch_id else null()
-    done = update(jobs).where(mine(job)).values(state=State.SUCCEEDED, error_code=null(), brief=brief, **_DONE)
+    values = {"state": State.SUCCEEDED, "error_code": null(), **_DONE}
+    if job.batch_id:
+        values["brief"] = briefs.of(job, result)
+    if not may_be_given_again(result):
+        values["cache_key"] = null()
+    done = update(jobs).where(mine(job)).values(values)
     if not (await db.execute(done)).rowcount:
         return await _ended_by_us(db, job, State.SUCCEEDED)
     row = {

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from contracts.analyze import Preset
 from contracts.fetch import Tier
 from contracts.outputs import DocumentKind
+from contracts.render import RenderResult
 from contracts.visit import Prepare
 
 Document: TypeAlias = dict[str, object]
@@ -64,6 +65,7 @@ class Stage(StrEnum):
 
     RENDER = "render"
     ANALYZE = "analyze"
+    ENRICH = "enrich"
 
 
 class Kind(StrEnum):
@@ -71,11 +73,12 @@ class Kind(StrEnum):
 
     ANALYSIS = "analysis"
     CAPTURE = "capture"
+    ENRICHMENT = "enrichment"
 
     @property
     def id_prefix(self) -> str:
         """How the ids of this kind begin."""
-        return {Kind.ANALYSIS: "an", Kind.CAPTURE: "cap"}[self]
+        return {Kind.ANALYSIS: "an", Kind.CAPTURE: "cap", Kind.ENRICHMENT: "enr"}[self]
 
 
 class Priority(IntEnum):
@@ -86,10 +89,21 @@ class Priority(IntEnum):
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A customer's picture in the place of a render: stored already, under a key that holds `job_id`."""
+
+    job_id: str
+    render: RenderResult
+    keys: dict[str, str]
+
+
+@dataclass(frozen=True)
 class NewJob:
     """What is asked. `trace` is the W3C traceparent of the request that asked.
 
-    Analyses have a `preset`; captures have `options` and, in `secrets`, what must not outlive the job.
+    Analyses have a `preset`, and so have their enrichments, whose `options` name the analysis. Captures have `options`
+    and, in `secrets`, what must not outlive the job. `cache_key`: what makes two requests the same; none where the
+    result is for nobody else.
     """
 
     tenant_id: str
@@ -100,6 +114,8 @@ class NewJob:
     trace: str = ""
     options: Document | None = None
     secrets: Document | None = field(default=None, repr=False)
+    cache_key: str | None = None
+    picture: "Picture | None" = None
 
 
 @dataclass(frozen=True)

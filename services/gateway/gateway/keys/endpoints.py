@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Path, Query, Request
 
 from contracts.errors import ErrorCode
 from gateway.audit.recorder import entry_of
-from gateway.cursors import opened_id, sealed
+from gateway.cursors import opened, sealed
 from gateway.keys import service, store
 from gateway.keys.schemas import KeyCreate, KeyMade, KeyPage, KeyRead, KeyRotate, made, read
 from gateway.keys.service import Wanted
@@ -36,17 +36,21 @@ async def create(request: Request, parts: TheParts, caller: TheCaller, body: Key
 
 @router.get("", summary="List keys, newest first", responses=refusals(ErrorCode.INVALID_REQUEST))
 async def index(
+    parts: TheParts,
     db: Reading,
     caller: TheCaller,
     limit: Annotated[int, Query(ge=1, le=100, description="keys on a page")] = 20,
     cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before")] = None,
 ) -> KeyPage:
     """List keys, those that have ended too. No answer but that of creation shows a key itself."""
-    before = None if cursor is None else opened_id(cursor, "key")
+    before = None if cursor is None else opened(parts, caller, "key", cursor)
     records = await store.page(db, caller.tenant_id, limit + 1, before)
     shown = records[:limit]
     more = len(records) > limit
-    return KeyPage(data=[read(record) for record in shown], next_cursor=sealed(shown[-1].id) if more else None)
+    return KeyPage(
+        data=[read(record) for record in shown],
+        next_cursor=sealed(parts, caller, "key", shown[-1].id) if more else None,
+    )
 
 
 @router.get("/{key_id}", summary="Read a key", responses=refusals(ErrorCode.NOT_FOUND))

@@ -32,6 +32,8 @@ def shortcomings(analysis: Analysis, pictured: Iterable[ViewportName]) -> list[s
         said.append("This report is partial: something that belongs to it could not be done in the time given.")
     if analysis.engine.degraded or analysis.engine.degraded_reason:
         said.append(words.degraded(analysis.engine.degraded_reason))
+    if analysis.engine.ai_pending:
+        said.append(words.PENDING)
     if analysis.capture.truncated:
         said.append(words.WARNINGS["truncated"])
     said += [words.warning(code) for code in analysis.capture.warnings]

@@ -91,7 +91,7 @@ def report_view(analysis: Analysis, taken: Mapping[str, bytes], generated_at: da
         taken_at=provenance.moment_of(analysis.capture.at),
         generated_at=provenance.moment(generated_at),
         page_type=words.PAGE_TYPES[analysis.page.type],
-        verdict=words.verdict(analysis.scores.overall),
+        verdict=words.verdict(analysis.scores.overall) if analysis.scores.scored else analysis.scores.note,
         factors=_factors(analysis),
         counts=_counts(analysis.findings),
         findings=shown,

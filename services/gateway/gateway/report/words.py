@@ -1,7 +1,7 @@
 """What the codes of a result document are called in front of a reader."""
 
 from contracts.geometry import ViewportName
-from contracts.result import Grade, LiftFactor, Outcome, PageType, Reach, Reliability, Severity
+from contracts.result import DegradedReason, Grade, LiftFactor, Outcome, PageType, Reach, Reliability, Severity
 
 SEVERITIES = {
     Severity.CRITICAL: "Critical",
@@ -87,15 +87,20 @@ WARNINGS = {
     "requests_blocked": "Some of the page's requests were blocked, so that parts may look different.",
     "possible_prompt_injection": "The page contains text that tries to instruct an AI reviewer. It was not followed.",
 }
+_ALONE = "so measurable rules alone judged the page."
 DEGRADED = {
-    "no_key": "No AI key is configured, so measurable rules alone judged the page.",
-    "rules_preset": "The analysis was asked to use measurable rules alone.",
-    "budget": "The AI budget was used up, so measurable rules alone judged the page.",
-    "unavailable": "The AI reviewer was not available, so measurable rules alone judged the page.",
-    "timeout": "The AI reviewer did not answer in time, so measurable rules alone judged the page.",
-    "refused": "The AI reviewer declined to judge this page, so measurable rules alone judged it.",
-    "smaller_model": "A smaller model than usual judged the page.",
+    DegradedReason.NO_KEY: f"No AI key is configured, {_ALONE}",
+    DegradedReason.BUDGET: f"The AI budget was used up, {_ALONE}",
+    DegradedReason.UNAVAILABLE: f"The AI reviewer was not available, {_ALONE}",
+    DegradedReason.ACCOUNT: f"The AI provider did not accept the account's key or its spending limit, {_ALONE}",
+    DegradedReason.MISCONFIGURED: f"The AI provider did not accept the configured model, {_ALONE}",
+    DegradedReason.TIMEOUT: f"The AI reviewer did not answer in time, {_ALONE}",
+    DegradedReason.REFUSED: f"The AI reviewer declined to judge this page, {_ALONE}",
+    DegradedReason.UNUSABLE: f"The AI reviewer's answer could not be used, {_ALONE}",
+    DegradedReason.NOTHING_TO_JUDGE: f"There was nothing that an AI reviewer could look at, {_ALONE}",
+    DegradedReason.SMALLER_MODEL: "A smaller model than usual judged the page.",
 }
+PENDING = "The AI reviewer will be asked again, and its findings added here."
 CATEGORIES = {
     "cta": "Call to action",
     "headline": "Headline",
@@ -189,6 +194,6 @@ def warning(code: str) -> str:
     return WARNINGS.get(code) or humanized(code)
 
 
-def degraded(reason: str) -> str:
+def degraded(reason: DegradedReason) -> str:
     """Say what the analysis had to do without."""
-    return DEGRADED.get(reason) or humanized(reason) or "Parts of the analysis had to be left out."
+    return DEGRADED.get(reason, "Parts of the analysis had to be left out.")

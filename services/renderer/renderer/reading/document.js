@@ -55,14 +55,20 @@ function timings() {
   const load = performance.getEntriesByType("navigation")[0];
   const paint = performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? null;
   seen?.collect();
+  // web-vitals waits for an idle moment; a page that is read sooner is known by its last entry.
+  const painted = seen?.painted ? byElement.get(seen.painted) : null;
   const blocking = (seen?.tasks ?? []).filter(([at, length]) => paint !== null && at + length > paint);
   return {
     ttfb_ms: load && load.responseStart > 0 ? load.responseStart : null,
     dom_content_loaded_ms: load && load.domContentLoadedEventEnd > 0 ? load.domContentLoadedEventEnd : null,
     load_ms: load && load.loadEventEnd > 0 ? load.loadEventEnd : null,
     first_contentful_paint_ms: paint,
-    largest_contentful_paint_ms: seen?.largest ?? null,
-    cumulative_layout_shift: seen ? seen.shift : null,
+    largest_contentful_paint_ms: seen?.vitals.lcp?.value ?? seen?.largest ?? null,
+    cumulative_layout_shift: seen ? Math.max(seen.vitals.cls?.value ?? 0, seen.shift) : null,
+    interaction_to_next_paint_ms: seen?.vitals.inp?.value ?? null,
+    largest_contentful_paint_selector: seen?.vitals.lcp?.selector || (painted ? selectorOf(painted) : ""),
+    layout_shift_selector: seen?.vitals.cls?.selector ?? "",
+    interaction_selector: seen?.vitals.inp?.selector ?? "",
     total_blocking_ms: seen && paint !== null
       ? blocking.reduce((sum, [at, length]) => sum + Math.max(0, at + length - Math.max(at, paint) - 50), 0)
       : null,

@@ -32,7 +32,8 @@ function isInline(record) {
 
 function rowOf(record, number) {
   const shown = record.visible;
-  const long = record.kind === "landmark" || record.kind === "image";
+  // A box with a picture behind it may hold words of its own.
+  const long = record.kind === "landmark" || (record.kind === "image" && !ownText(record));
   const rows = shown && !long ? textRows(record) : [];
   const { x, y, width, height } = record.box;
   return {

@@ -137,7 +137,7 @@ const RANK = { control: 0, field: 0, heading: 0, landmark: 1, image: 2, text: 3 
 
 function candidates() {
   for (const record of records) if (isTextBlock(record)) record.kind = "text";
-  let chosen = records.filter((record) => record.kind && (record.frame.up === null || /^(?:control|field)$/u.test(record.kind) || record.tag === "form"));
+  let chosen = records.filter((record) => record.kind && (record.frame.up === null || /^(?:control|field)$/u.test(record.kind) || /^(?:form|img)$/u.test(record.tag)));
   const unseen = chosen.filter((record) => !record.visible);
   if (unseen.length > LIMITS.hidden) {
     const kept = new Set(unseen.sort((a, b) => RANK[a.kind] - RANK[b.kind] || a.index - b.index).slice(0, LIMITS.hidden));

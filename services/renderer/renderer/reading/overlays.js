@@ -2,7 +2,6 @@
 
 const CONSENT_TEXT = new RegExp(LEXICON.topics.join("|"), "iu");
 const REJECT = new RegExp(LEXICON.reject.join("|"), "iu");
-const GRID = { across: 60, down: 40 };
 
 function isDialog(record) {
   return record.tag === "dialog" || /^(?:dialog|alertdialog)$/u.test(record.role) || attr(record.element, "aria-modal") === "true";
@@ -41,16 +40,19 @@ function paintedBoxes(layer) {
 }
 
 function coverage(boxes) {
-  const cells = new Uint8Array(GRID.across * GRID.down);
-  const [wide, high] = [view.width / GRID.across, view.height / GRID.down];
-  for (const box of boxes) {
-    for (let row = Math.round(box.y / high); row < Math.round((box.y + box.height) / high); row += 1) {
-      for (let column = Math.round(box.x / wide); column < Math.round((box.x + box.width) / wide); column += 1) {
-        cells[row * GRID.across + column] = 1;
-      }
+  // The exact area of the boxes together: limits are crossed by single pixels.
+  const edges = [...new Set(boxes.flatMap((box) => [box.x, box.x + box.width]))].sort((a, b) => a - b);
+  let area = 0;
+  for (let i = 1; i < edges.length; i += 1) {
+    const [left, right] = [edges[i - 1], edges[i]];
+    const across = boxes.filter((box) => box.x <= left && box.x + box.width >= right).sort((a, b) => a.y - b.y);
+    let bottom = 0;
+    for (const box of across) {
+      area += Math.max(0, box.y + box.height - Math.max(bottom, box.y)) * (right - left);
+      bottom = Math.max(bottom, box.y + box.height);
     }
   }
-  return cells.reduce((sum, cell) => sum + cell, 0) / cells.length;
+  return Math.min(1, area / (view.width * view.height));
 }
 
 function bounds(boxes) {

@@ -85,6 +85,7 @@ function colours(record) {
   const inGroup = flatten({ ...ground, blend: over(own, ground.blend) });
   const photo = clipped ? 2 : photoOf(ground);
   record.colours = {
+    clipped,
     photo,
     background: groundColour,
     text: clipped ? over(gradient(record.style.backgroundImage), WHITE) : inGroup,
@@ -116,7 +117,8 @@ function styleOf(record, rows) {
     font_px: font,
     font_weight: Number.parseInt(letters.style.fontWeight, 10) || 400,
     line_height_px: parseFloat(letters.style.lineHeight) || font * 1.2,
-    color: hex(tone.text),
+    // Letters cut out of a picture or gradient have no one colour.
+    color: tone.clipped && tone.photo === 2 ? "" : hex(tone.text),
     background: hex(ground.background),
     background_is_image: ground.photo > 0 || record.kind === "image" && backgroundPhoto(record),
     border_color: border.width ? hex(over(border.value, surround)) : "",

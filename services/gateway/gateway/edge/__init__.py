@@ -1,0 +1,1 @@
+"""The edge of the API: what is looked at before a request reaches a route."""

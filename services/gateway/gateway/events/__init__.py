@@ -1,0 +1,1 @@
+"""Progress as it happens: server-sent events of one job."""

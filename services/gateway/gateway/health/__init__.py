@@ -1,0 +1,1 @@
+"""How this process and what it needs are doing, for people and simple monitors."""

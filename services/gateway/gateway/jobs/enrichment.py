@@ -1,0 +1,156 @@
+"""Rules now and the model later: a job of its own asks again, and puts the whole result in the place of the first.
+
+The analysis itself has succeeded and stays so. Its enrichment has a row with its own state, lease, fence and time to
+run, so that claiming, retrying and reaping are those of every job; customers list jobs by kind and never see it.
+See docs/adr/0018.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Select, null, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.render import RenderResult
+from contracts.result import Analysis, Analyzed
+from gateway.jobs import events, memos, outcomes, spending
+from gateway.jobs.events import EventType
+from gateway.jobs.leases import mine, release
+from gateway.jobs.states import Claimed, Kind, Priority, Stage, State
+from gateway.tables import jobs, renders, results
+from gateway.times import now_plus
+
+_DONE = {"worker_id": null(), "lease_until": null(), "finished_at": now_plus()}
+
+
+@dataclass(frozen=True)
+class Held:
+    """What an enrichment starts from: the render of the analysis and the blob keys of its artifacts."""
+
+    render: RenderResult
+    keys: dict[str, str]
+
+
+def target(job: Claimed) -> str:
+    """Return the id of the analysis that an enrichment is for."""
+    return str((job.options or {})["analysis_id"])
+
+
+async def conclude(db: AsyncConnection, job: Claimed, analyzed: Analyzed, delay: timedelta) -> bool:
+    """End an analysis with all that belongs to its result; where the model was away, it is asked again after `delay`.
+
+    May be done twice. False: the job is no longer ours.
+    """
+    if not await outcomes.finish(db, job, analyzed.public()):
+        return False
+    if analyzed.memo is not None:
+        await memos.keep(db, job, analyzed.memo)
+    if analyzed.engine.ai_pending:
+        await schedule(db, job, delay)
+    return True
+
+
+async def schedule(db: AsyncConnection, analysis: Claimed, delay: timedelta) -> None:
+    """Have the model asked again after `delay`, in the commit that ends the analysis. Twice is as good as once."""
+    key = select(jobs.c.order_key).where(jobs.c.id == analysis.id).scalar_subquery()
+    row = {
+        "id": f"{Kind.ENRICHMENT.id_prefix}_{analysis.id.partition('_')[2]}",
+        "tenant_id": analysis.tenant_id,
+        "kind": Kind.ENRICHMENT,
+        "url": analysis.url,
+        "preset": analysis.preset or "",
+        "options": {"analysis_id": analysis.id},
+        "trace": analysis.trace,
+        "priority": int(Priority.BATCH),
+        "order_key": key,
+        "state": State.QUEUED,
+        "stage": Stage.ENRICH,
+        "run_at": now_plus(delay),
+        "created_at": now_plus(),
+    }
+    insert = (postgresql.insert if db.dialect.name == "postgresql" else sqlite.insert)(jobs).values(row)
+    await db.execute(insert.on_conflict_do_nothing())
+
+
+async def load(db: AsyncConnection, job: Claimed) -> Held | None:
+    """Return what to start from; None where the analysis is gone or waits for nothing."""
+    ours = (renders.c.job_id == target(job)) & (renders.c.tenant_id == job.tenant_id)
+    row = (await db.execute(select(renders.c.document, renders.c.blob_keys).where(ours))).first()
+    stored = await _stored(db, job)
+    if row is None or stored is None or not stored.engine.ai_pending:
+        return None
+    return Held(RenderResult.model_validate(row.document), row.blob_keys)
+
+
+async def finish(db: AsyncConnection, job: Claimed, analyzed: Analyzed | None) -> bool:
+    """Put the enriched result in place and say so, all in one commit. None: there is nothing to put.
+
+    False: the job is no longer ours, and nothing was written.
+    """
+    done = update(jobs).where(mine(job)).values(state=State.SUCCEEDED, error_code=null(), **_DONE)
+    if not (await db.execute(done)).rowcount:
+        return await _ended_by_us(db, job)
+    run = analyzed.engine.ai if analyzed else None
+    await spending.settle(db, job.id, job.tenant_id, Decimal(run.cost_usd) if run else Decimal(0))
+    if analyzed is not None and await _replaced(db, job, analyzed.public()):
+        if analyzed.memo is not None:
+            await memos.keep(db, job, analyzed.memo)
+        if analyzed.engine.mode == "rules+ai":
+            await _told(db, job, analyzed)
+    return True
+
+
+async def _told(db: AsyncConnection, job: Claimed, analyzed: Analyzed) -> None:
+    seen = sum(finding.source != "rule" for finding in analyzed.findings)
+    document = {"overall": analyzed.scores.overall, "findings": len(analyzed.findings), "ai_findings": seen}
+    await events.record(db, job.tenant_id, target(job), EventType.ANALYSIS_ENRICHED, {**document, "url": job.url})
+
+
+async def put_off(db: AsyncConnection, job: Claimed, analyzed: Analyzed, delay: timedelta) -> bool:
+    """Try again after `delay`, with what the vain attempt cost booked. False: the job is no longer ours."""
+    run = analyzed.engine.ai
+    if not await release(db, job, delay):
+        return False
+    if run is not None:
+        await spending.settle(db, job.id, job.tenant_id, Decimal(run.cost_usd))
+    return True
+
+
+async def abandon(db: AsyncConnection, job_id: str) -> None:
+    """Let a result stop waiting for an enrichment that has failed for good. Nothing happens for other jobs."""
+    failed = select(jobs.c.tenant_id, jobs.c.options).where(
+        jobs.c.id == job_id, jobs.c.kind == Kind.ENRICHMENT, jobs.c.state == State.FAILED
+    )
+    row = (await db.execute(failed)).first()
+    if row is None:
+        return
+    of = (results.c.job_id == row.options["analysis_id"]) & (results.c.tenant_id == row.tenant_id)
+    document = (await db.execute(select(results.c.document).where(of).with_for_update())).scalar_one_or_none()
+    if document is not None and document["engine"].get("ai_pending"):
+        settled = {**document, "engine": {**document["engine"], "ai_pending": False}}
+        await db.execute(update(results).where(of).values(document=settled))
+
+
+def _of(job: Claimed) -> Any:  # noqa: ANN401  # a condition
+    return (results.c.job_id == target(job)) & (results.c.tenant_id == job.tenant_id)
+
+
+async def _stored(db: AsyncConnection, job: Claimed) -> Analysis | None:
+    document = (await db.execute(select(results.c.document).where(_of(job)))).scalar_one_or_none()
+    return None if document is None else Analysis.model_validate(document)
+
+
+async def _replaced(db: AsyncConnection, job: Claimed, analysis: Analysis) -> bool:
+    values = {"document": analysis.model_dump(mode="json"), "saved_at": now_plus()}
+    return bool((await db.execute(update(results).where(_of(job)).values(values))).rowcount)
+
+
+async def _ended_by_us(db: AsyncConnection, job: Claimed) -> bool:
+    # The connection may have been lost after the commit and before its answer: the same fence means it was ours.
+    same: Select[*tuple[Any, ...]] = select(jobs.c.id).where(
+        jobs.c.id == job.id, jobs.c.fence == job.fence, jobs.c.state == State.SUCCEEDED
+    )
+    return (await db.execute(same)).first() is not None
