@@ -10,14 +10,16 @@ from decimal import Decimal
 from contracts import render as wire
 from contracts.analyze import Preset
 from contracts.errors import ErrorCode
-from contracts.fetch import FetchRequest, FetchResult, Tier
+from contracts.fetch import FetchRequest, FetchResult, Reason, Tier, TierAttempt
 from contracts.render import RenderResult
 from contracts.result import Analyzed, Memo
 from gateway.blobs.base import BlobStore
 from gateway.db import Database
+from gateway.gathering import Gathering
 from gateway.jobs import confidential, enrichment, memos, outcomes, spending
 from gateway.jobs.delays import after_absence
 from gateway.jobs.enrichment import Held
+from gateway.jobs.settling import Done
 from gateway.jobs.states import Claimed, Document, Kind, LeaseLostError, NotEnoughError, Stage
 from gateway.metrics import WORK_SECONDS
 from gateway.orders import Extras, analysis_keys, analyze_order, asked, capture_keys, fetch_order, render_order
@@ -67,6 +69,7 @@ class Pipeline:
     ports: Ports
     room: Room
     settings: GatewaySettings
+    gathering: Gathering
 
     async def run(self, job: Claimed) -> None:
         """Do what is left of `job` and write its result.
@@ -165,7 +168,11 @@ class Pipeline:
             result = await (self._fetch_light(request, keys) if job.light else self._fetch(request, keys))
         result = without_strays(result, keys)
         keys = await self._stored(result, keys)
-        if not await self.db.insist(lambda db: outcomes.finish(db, job, result, keys), self.settings.patience):
+        if job.batch_id:
+            kept = await self.gathering.finish(Done(job, result, keys))
+        else:
+            kept = await self.db.insist(lambda db: outcomes.finish(db, job, result, keys), self.settings.patience)
+        if not kept:
             raise LeaseLostError
 
     async def _secrets(self, job: Claimed) -> Document:
@@ -190,14 +197,16 @@ class Pipeline:
         """Have the page over plain HTTP, whatever dearer tier may follow. Raises `NotEnoughError` where one should."""
         if request.tier is not Tier.AUTO or request.max_tier is Tier.STATIC:
             return await self._fetch(request, keys)
+        begun = time.perf_counter()
         try:
-            result = await self._fetch(request.model_copy(update={"max_tier": Tier.STATIC}), keys)
+            first = request.model_copy(update={"max_tier": Tier.STATIC, "spare_browser": True})
+            result = await self._fetch(first, keys)
         except ServiceError as error:
-            if error.code in _ANOTHER_WAY:
-                raise NotEnoughError from error
-            raise
-        if result.attempts and result.attempts[-1].outcome != _WHOLE:
-            raise NotEnoughError
+            if error.code not in _ANOTHER_WAY:
+                raise
+            raise NotEnoughError([_in_vain(error, begun)]) from error
+        if not any(attempt.outcome == _WHOLE for attempt in result.attempts):
+            raise NotEnoughError(result.attempts)
         return result
 
     @contextmanager
@@ -221,6 +230,11 @@ class Pipeline:
                 detail = "An artifact of the page could not be stored."
                 raise ServiceError(ErrorCode.STORAGE_FAILED, detail, reason=f"{name} is missing or short")
         return used
+
+
+def _in_vain(error: ServiceError, begun: float) -> TierAttempt:
+    ms = round((time.perf_counter() - begun) * 1_000, 1)
+    return TierAttempt(tier=Tier.STATIC, reason=Reason.FIRST, outcome=error.code.value, ms=ms, error=error.code)
 
 
 def without_strays(result: FetchResult, keys: dict[str, str]) -> FetchResult:

@@ -13,7 +13,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    UniqueConstraint,
     literal_column,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -83,6 +82,7 @@ IS_RUNNING = jobs.c.state.in_([literal_column("'rendering'"), literal_column("'a
 IS_WAITING = jobs.c.state == literal_column("'waiting'")
 IS_HELD = jobs.c.state == literal_column("'held'")
 IS_LIGHT = jobs.c.light == literal_column("1")
+IS_HEAVY = jobs.c.light == literal_column("0")
 IN_BATCH = jobs.c.batch_id.is_not(None)
 IS_ACTIVE = jobs.c.state.in_([literal_column("'queued'"), literal_column("'rendering'"), literal_column("'analyzing'")])
 
@@ -124,6 +124,14 @@ Index(
     jobs.c.id,
     postgresql_where=IS_QUEUED & IS_LIGHT,
     sqlite_where=IS_QUEUED & IS_LIGHT,
+)
+Index(
+    "ix_jobs_heavy",
+    jobs.c.priority,
+    jobs.c.order_key,
+    jobs.c.id,
+    postgresql_where=IS_QUEUED & IS_HEAVY,
+    sqlite_where=IS_QUEUED & IS_HEAVY,
 )
 Index("ix_jobs_batch", jobs.c.batch_id, jobs.c.seq, postgresql_where=IN_BATCH, sqlite_where=IN_BATCH)
 Index("ix_jobs_held", jobs.c.batch_id, jobs.c.order_key, jobs.c.seq, postgresql_where=IS_HELD, sqlite_where=IS_HELD)
@@ -278,6 +286,7 @@ audit_events = Table(
     Index("ix_audit_events_tenant_id_id", "tenant_id", "id"),
 )
 """Who changed what. Triggers refuse every change of a row and its removal."""
+
 IS_FINISHED = jobs.c.finished_at.is_not(None)
 Index("ix_jobs_finished", jobs.c.finished_at, postgresql_where=IS_FINISHED, sqlite_where=IS_FINISHED)
 events = Table(
@@ -345,8 +354,14 @@ batches = Table(
     # the ceiling for all URLs, and the most that one may cost
     Column("max_cost_microusd", BigInteger),
     Column("unit_microusd", BigInteger, nullable=False),
-    Column("idempotency_key", String(255)),
-    Column("fingerprint", String(64), nullable=False),
+    # where its URLs are read from, if they did not come with the request
+    Column("sitemap_url", Text),
+    # where its end is told besides the tenant's endpoints; 1: that of each URL, too
+    Column("webhook_url", Text),
+    Column("webhook_each", SmallInteger, nullable=False, server_default="0"),
+    # why it ended before it had URLs
+    Column("error_code", String(40)),
+    Column("error_detail", Text),
     # counters, moved in the commit that moves a job; what is in none of them is in the queue or in work
     Column("total", Integer, nullable=False),
     Column("rejected", Integer, nullable=False),
@@ -361,13 +376,14 @@ batches = Table(
     Column("created_at", Instant, nullable=False),
     Column("started_at", Instant),
     Column("finished_at", Instant),
-    UniqueConstraint("tenant_id", "idempotency_key"),
     Index("ix_batches_tenant_id_id", "tenant_id", "id"),
 )
 """Batches. Their URLs are rows of `jobs`."""
 
 IS_FED = batches.c.state.in_([literal_column("'queued'"), literal_column("'running'")])
 Index("ix_batches_open", batches.c.id, postgresql_where=IS_FED, sqlite_where=IS_FED)
+IS_OVER = batches.c.finished_at.is_not(None)
+Index("ix_batches_finished", batches.c.finished_at, postgresql_where=IS_OVER, sqlite_where=IS_OVER)
 
 batch_rejects = Table(
     "batch_rejects",

@@ -9,11 +9,13 @@ from datetime import timedelta
 import structlog
 
 from gateway import metrics
-from gateway.attempts import Attempts
+from gateway.attempts import Attempts, Works
+from gateway.batches.sitemaps import Sitemaps
 from gateway.db import Database
+from gateway.gathering import Gathering
 from gateway.hints import QUEUE, Hints, cancel_topic, job_topic
 from gateway.housekeeping import Housekeeper
-from gateway.jobs import admission, confidential, enrichment, feeding, leases, memos, records, spending
+from gateway.jobs import admission, confidential, enrichment, expansion, feeding, leases, memos, records, spending
 from gateway.jobs.states import Claimed, Weight
 from gateway.pipeline import Pipeline, Ports
 from gateway.room import Room
@@ -44,7 +46,10 @@ class Worker:
         self._hints = hints
         self._settings = settings
         self._room = Room(settings.worker_concurrency, settings.worker_light_concurrency)
-        self._attempts = Attempts(db, hints, Pipeline(db, ports, self._room, settings), self._room, settings)
+        self._gathering = Gathering(db, settings.patience)
+        pipeline = Pipeline(db, ports, self._room, settings, self._gathering)
+        works = Works(pipeline, Sitemaps(db, ports.renderer, settings))
+        self._attempts = Attempts(db, hints, works, self._room, settings)
         self._housekeeper = Housekeeper(db, ports.blobs, settings)
         self._stopping = False
         self._over = asyncio.Event()
@@ -72,6 +77,7 @@ class Worker:
             while not self._stopping:
                 await self._round(group)
             await self._drain()
+            await self._gathering.aclose()
             # They end between two rounds: a statement that is cancelled costs its connection.
             self._over.set()
         log.info("worker_stopped", worker_id=self.id)
@@ -80,11 +86,14 @@ class Worker:
         """Claim as many jobs as there is room for, then wait for a reason to claim again."""
         self._room.changed.clear()
         rooms = {Weight.HEAVY: self._room.free(), Weight.LIGHT: self._room.free_light()}
-        claimed = [job for weight, wanted in rooms.items() if wanted for job in await self._claimed(weight, wanted)]
-        for job in claimed:
-            self._room.admit(job)
-            self._tasks[job.key] = group.create_task(self._work(job))
-        if not claimed:
+        count = 0
+        for weight, wanted in rooms.items():
+            claimed = await self._claimed(weight, wanted) if wanted else []
+            for job in claimed:
+                self._room.admit(job)
+                self._tasks[job.key] = group.create_task(self._work(job))
+            count += len(claimed)
+        if not count:
             await self._idle(has_room=any(rooms.values()))
         elif len(self._tasks) > _MANY:
             # Many end every second: what they leave free is claimed together.
@@ -173,8 +182,10 @@ class Worker:
                 fed = await feeding.feed(db, batch)
             if fed.let_in:
                 await self._hints.notify(QUEUE)
-            elif fed.refused:
-                log.info("batch_too_dear", batch_id=batch.id, refused=fed.refused)
+            elif fed.too_dear:
+                async with self._db.begin() as db:
+                    refused = await feeding.refuse(db, batch)
+                log.info("batch_too_dear", batch_id=batch.id, refused=refused)
 
     async def _sweep(self) -> None:
         """Take back the jobs of dead workers, forget the secrets of jobs that ended, show how long the queue is."""
@@ -214,6 +225,7 @@ class Worker:
             if job.dead:
                 async with self._db.begin() as db:
                     await enrichment.abandon(db, job.id)
+                    await expansion.abandon(db, job.id)
             await self._hints.notify(job_topic(job.id) if job.dead else QUEUE)
 
     async def _drain(self) -> None:

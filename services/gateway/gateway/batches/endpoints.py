@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from contracts.errors import ErrorCode, FieldError
@@ -19,16 +19,18 @@ from gateway.batches.schemas import (
     rejected,
 )
 from gateway.batches.store import Record
-from gateway.cursors import opened_id, sealed
+from gateway.cursors import opened, sealed
+from gateway.guard import ROOM
+from gateway.idempotency.keys import IdempotencyKey, ticket
 from gateway.jobs.states import State
 from gateway.patience import RETRY_AFTER_S
-from gateway.refusals import refusals
+from gateway.refusals import MAKING, refusals
 from gateway.wiring import Caller, Parts, TheCaller, TheParts
 from runtime.errors import ServiceError
 
 router = APIRouter(prefix=BATCHES, tags=["batches"])
 
-PREFIX = "bat"
+_WHAT = "batch"
 NDJSON = "application/x-ndjson"
 _CSV = "text/csv"
 _SHOWN_REJECTS = 100
@@ -66,12 +68,6 @@ BatchId = Annotated[str, Path(description="the id that was given at creation", e
 Limit = Annotated[int, Query(ge=1, le=1_000, description="entries on a page")]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before")]
 Status = Annotated[list[State] | None, Query(alias="status", description="only URLs in these states")]
-Key = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key", max_length=255, description="repeating a request with its key makes no other batch"
-    ),
-]
 
 
 @router.post(
@@ -80,26 +76,35 @@ Key = Annotated[
     status_code=202,
     response_model=BatchRead,
     openapi_extra=_BODY,
+    dependencies=[ROOM],
     responses=refusals(
         ErrorCode.INVALID_REQUEST,
-        ErrorCode.PAYLOAD_TOO_LARGE,
+        ErrorCode.URL_INVALID,
+        ErrorCode.URL_FORBIDDEN,
         ErrorCode.QUOTA_EXCEEDED,
         ErrorCode.IDEMPOTENCY_MISMATCH,
+        *MAKING,
     ),
 )
-async def create(request: Request, parts: TheParts, caller: TheCaller, idempotency_key: Key = None) -> Response:
+async def create(
+    request: Request, parts: TheParts, caller: TheCaller, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Accept all usable URLs at once; the others are set aside with a reason each, and stop nothing.
 
-    As JSON, or as a form with a file: CSV, or one URL or object on each line (NDJSON).
+    As JSON with `urls` or the address of a `sitemap`, or as a form with a file: CSV, or one URL or object on each line
+    (NDJSON).
     """
     async with uploads.reading(request) as sent:
-        record = await service.create(
-            parts, caller, sent.asked, sent.entries, key=idempotency_key, print_=sent.fingerprint
-        )
-    answer = await _document(parts, caller, record)
+        fields = sent.asked.model_dump(mode="json", exclude={"urls"})
+        secret = parts.settings.signing_key
+        key = ticket(idempotency_key, caller.tenant_id, f"POST {BATCHES}", [fields, sent.digest], secret)
+        made = await service.create(parts, caller, sent, key)
+    answer = await _document(parts, caller, made.record)
     answer.status_code = 202
-    answer.headers["Location"] = path_of(record.id)
+    answer.headers["Location"] = path_of(made.record.id)
     answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+    if made.replayed:
+        answer.headers["Idempotent-Replayed"] = "true"
     return answer
 
 
@@ -120,13 +125,14 @@ async def index(
     cursor: Cursor = None,
 ) -> BatchPage:
     """List batches with their counts."""
-    before = None if cursor is None else opened_id(cursor, PREFIX)
+    before = None if cursor is None else opened(parts, caller, _WHAT, cursor)
     async with parts.db.read() as db:
         records = await store.page(db, caller.tenant_id, limit + 1, before)
         shown = records[:limit]
         running = [await store.running(db, caller.tenant_id, one.id) if one.in_queue else 0 for one in shown]
+    more = sealed(parts, caller, _WHAT, shown[-1].id) if len(records) > limit else None
     data = [read(record, count, []) for record, count in zip(shown, running, strict=True)]
-    return BatchPage(data=data, next_cursor=sealed(shown[-1].id) if len(records) > limit else None)
+    return BatchPage(data=data, next_cursor=more)
 
 
 @router.get(
@@ -206,8 +212,7 @@ async def show_results(  # noqa: PLR0913, PLR0917  # a route's parameters are it
         found = await store.lines(db, caller.tenant_id, batch_id, limit + 1, _place(cursor), states=states)
     shown = found[:limit]
     more = str(shown[-1].seq) if len(found) > limit else None
-    page = ResultPage(data=[results.parsed(line) for line in shown], next_cursor=more)
-    return Response(page.model_dump_json(), media_type="application/json", headers=headers)
+    return Response(results.as_page(shown, more), media_type="application/json", headers=headers)
 
 
 def _place(cursor: str | None) -> int:
@@ -218,6 +223,17 @@ def _place(cursor: str | None) -> int:
         errors = [FieldError(field="cursor", message=text)]
         raise ServiceError(ErrorCode.INVALID_REQUEST, f"cursor: {text}", errors=errors)
     return int(cursor)
+
+
+@router.delete(
+    "/{batch_id}",
+    summary="Delete a batch and its results",
+    status_code=204,
+    responses={204: {"description": "Gone"}, **refusals(ErrorCode.NOT_FOUND, ErrorCode.CONFLICT)},
+)
+async def delete(parts: TheParts, caller: TheCaller, batch_id: BatchId) -> None:
+    """Remove a batch that has ended, its URLs and every result; the stored bytes of them follow within the hour."""
+    await service.remove(parts, caller, batch_id)
 
 
 _CHANGED: dict[int | str, dict[str, Any]] = refusals(ErrorCode.NOT_FOUND, ErrorCode.CONFLICT)

@@ -77,6 +77,20 @@ class Plotted:
 
 def plan(asked: BatchAsked, entries: Iterable[Entry], rules: Rules) -> Plotted:
     """Judge a batch. Raises `ServiceError` (invalid_request) for options, a concurrency or a size that cannot be."""
+    made = plan_found(asked, entries, rules)
+    if not made.items:
+        raise _unusable("urls", f"no URL can be used: {made.rejects[0].detail}" if made.rejects else "no URL is there")
+    return made
+
+
+def plan_empty(asked: BatchAsked, rules: Rules) -> Plotted:
+    """Judge a batch whose URLs are not known yet. Raises as `plan` does."""
+    shared = _work(asked.kind, asked.options, rules)
+    return Plotted(_told(asked, shared), _concurrency(asked, shared), shared.unit_usd)
+
+
+def plan_found(asked: BatchAsked, entries: Iterable[Entry], rules: Rules) -> Plotted:
+    """Judge a batch as `plan` does, but take it that no URL can be used."""
     shared = _work(asked.kind, asked.options, rules)
     made = Plotted(_told(asked, shared), _concurrency(asked, shared), shared.unit_usd)
     seen: dict[tuple[str, str], int] = {}
@@ -99,8 +113,6 @@ def plan(asked: BatchAsked, entries: Iterable[Entry], rules: Rules) -> Plotted:
             continue
         made.items.append(_item(place, target, work, hosts))
         made.unit_usd = max(made.unit_usd, work.unit_usd)
-    if not made.items:
-        raise _unusable("urls", f"no URL can be used: {made.rejects[0].detail}" if made.rejects else "no URL is there")
     return made
 
 

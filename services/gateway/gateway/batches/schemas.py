@@ -2,11 +2,11 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from contracts.errors import ErrorCode
 from contracts.wire import PublicInput, Wire
 from gateway.batches.entries import Entry
 from gateway.batches.store import Record, Reject
@@ -23,7 +23,7 @@ MAX_UNBLOCKER_CONCURRENCY = 3
 class BatchAsked(PublicInput):
     """What goes for all URLs of a batch."""
 
-    kind: Kind = Kind.ANALYSIS
+    kind: Literal[Kind.ANALYSIS, Kind.CAPTURE] = Kind.ANALYSIS
     options: Document = Field(
         default_factory=dict, description="for all URLs: the fields of a single analysis or capture, but `url`, `wait`"
     )
@@ -40,13 +40,25 @@ class BatchAsked(PublicInput):
 
 
 class BatchCreate(BatchAsked):
-    """Up to 10,000 URLs."""
+    """Up to 10,000 URLs, or the address of a sitemap that lists them."""
 
     urls: list[str | Entry] = Field(
-        min_length=1,
+        default_factory=list,
         max_length=MAX_URLS,
         description="addresses, or objects with `url` and `options` that go before those of the batch",
     )
+    sitemap: str | None = Field(
+        None,
+        max_length=4_096,
+        description="in the place of `urls`: a sitemap.xml, an index of them, packed or not, or a list of lines; it is "
+        "read after the answer, and its first 10,000 URLs are taken",
+    )
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if bool(self.urls) == (self.sitemap is not None):
+            raise PydanticCustomError("urls", "name either `urls`, one at least, or `sitemap`")
+        return self
 
 
 class BatchCounts(Wire):
@@ -75,7 +87,14 @@ class RejectedUrl(Wire):
 
     place: int = Field(description="its place in the request, from 0")
     url: str = Field(description="as it was sent, at most 500 characters of it")
-    reason: str = Field(description="duplicate, or the error code that a request for it alone would have met")
+    reason: str = Field(description="duplicate, cut_off, or the error code that a request for it alone would have met")
+    detail: str
+
+
+class BatchError(Wire):
+    """What kept a sitemap from being read."""
+
+    code: str
     detail: str
 
 
@@ -94,6 +113,7 @@ class BatchRead(Wire):
     id: str
     status: BatchState
     kind: Kind
+    error: BatchError | None = Field(description="why it ended before it had URLs; null otherwise")
     counts: BatchCounts
     tiers: TierCounts
     cost: str = Field(description="USD so far, with providers")
@@ -147,6 +167,7 @@ def read(record: Record, running: int, rejects: list[Reject]) -> BatchRead:
         id=record.id,
         status=record.state,
         kind=record.kind,
+        error=BatchError(code=record.error_code, detail=record.error_detail or "") if record.error_code else None,
         counts=BatchCounts(
             total=record.total,
             held=record.held,
@@ -188,4 +209,4 @@ def _forecast(record: Record) -> tuple[float | None, datetime | None]:
 
 
 DUPLICATE = "duplicate"
-REASONS = (DUPLICATE, ErrorCode.URL_INVALID, ErrorCode.URL_FORBIDDEN, ErrorCode.INVALID_REQUEST)
+CUT_OFF = "cut_off"

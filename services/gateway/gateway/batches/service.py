@@ -1,21 +1,25 @@
 """Accepting a batch, ending it, holding it, letting it go on."""
 
 import asyncio
-import hashlib
-from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 
 from opentelemetry import propagate
 
 from contracts.errors import ErrorCode
 from gateway.batches import planning, store
-from gateway.batches.entries import Entry
-from gateway.batches.planning import Rules
+from gateway.batches.planning import Plotted, Rules
 from gateway.batches.schemas import BatchAsked
 from gateway.batches.store import New, Record
-from gateway.hints import QUEUE
+from gateway.batches.uploads import Submission
+from gateway.hints import QUEUE, cancel_topic
+from gateway.idempotency import store as promises
+from gateway.idempotency.keys import Ticket
+from gateway.idempotency.store import Promise
 from gateway.jobs.states import BatchState
+from gateway.metrics import ACCEPTED
 from gateway.wiring import Caller, Parts
+from runtime import netguard
 from runtime.errors import ServiceError
 
 _MICRO = Decimal(1_000_000)
@@ -31,57 +35,75 @@ def missing() -> ServiceError:
     return ServiceError(ErrorCode.NOT_FOUND, "There is no batch with this id.")
 
 
-def fingerprint(*parts: bytes) -> str:
-    """Return what makes two requests the same."""
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "big") + part)
-    return digest.hexdigest()
+@dataclass(frozen=True)
+class Made:
+    """The batch that answers a request; `replayed`: the request's key was used before."""
+
+    record: Record
+    replayed: bool = False
 
 
-async def create(
-    parts: Parts, caller: Caller, asked: BatchAsked, entries: Iterable[Entry], *, key: str | None, print_: str
-) -> Record:
+async def create(parts: Parts, caller: Caller, sent: Submission, ticket: Ticket | None) -> Made:
     """Accept a batch in one transaction: all of it, or none. With a key that was used before, return its batch.
 
-    Raises `ServiceError`: INVALID_REQUEST, QUOTA_EXCEEDED, IDEMPOTENCY_MISMATCH.
+    Raises `ServiceError`: INVALID_REQUEST, URL_INVALID, URL_FORBIDDEN, QUOTA_EXCEEDED, IDEMPOTENCY_MISMATCH.
     """
-    if key is not None and (known := await _known(parts, caller, key, print_)):
-        return known
+    if ticket is not None:
+        async with parts.db.read() as db:
+            promise = await promises.find(db, ticket)
+        if promise is not None:
+            return await _replayed(parts, caller, promise, ticket)
     rules = Rules(parts.settings, parts.policy, caller.plan)
-    # Ten thousand URLs are a third of a second: others are served meanwhile.
-    plotted = await asyncio.to_thread(planning.plan, asked, entries, rules)
+    sitemap = _sitemap(parts, sent)
+    if sitemap is None:
+        # Ten thousand URLs are a third of a second: others are served meanwhile.
+        plotted = await asyncio.to_thread(planning.plan, sent.asked, sent.entries, rules)
+    else:
+        plotted = planning.plan_empty(sent.asked, rules)
+    new = _new(caller, sent.asked, plotted, sitemap)
+    async with parts.turns.taken(("tenant", caller.tenant_id)), parts.db.begin() as db:
+        promise = None if ticket is None else await promises.claim(db, ticket)
+        if promise is None:
+            batch_id = await store.add(db, new, plotted.items, plotted.rejects)
+            if ticket is not None:
+                await promises.point(db, ticket, batch_id, "made")
+    if promise is not None:
+        assert ticket is not None
+        return await _replayed(parts, caller, promise, ticket)
+    ACCEPTED.labels(sent.asked.kind.value, "batch").inc(len(plotted.items))
+    await parts.hints.notify(QUEUE)
+    return Made(await found(parts, caller, batch_id))
+
+
+def _sitemap(parts: Parts, sent: Submission) -> str | None:
+    if sent.sitemap is None:
+        return None
+    target = netguard.parse(sent.sitemap)
+    parts.policy.check_target(target)
+    return target.url
+
+
+def _new(caller: Caller, asked: BatchAsked, plotted: Plotted, sitemap: str | None) -> New:
     carrier: dict[str, str] = {}
     propagate.inject(carrier)
-    new = New(
+    return New(
         tenant_id=caller.tenant_id,
         kind=asked.kind,
-        asked=plotted.asked,
+        asked={**plotted.asked, "sitemap": sitemap},
         concurrency=plotted.concurrency,
         max_cost_microusd=None if asked.max_cost_usd is None else int(asked.max_cost_usd * _MICRO),
         unit_microusd=int(plotted.unit_usd * _MICRO),
-        idempotency_key=key,
-        fingerprint=print_,
         trace=carrier.get("traceparent", ""),
+        sitemap_url=sitemap,
+        wanted=asked.model_dump(mode="json", include=set(BatchAsked.model_fields)) if sitemap else None,
     )
-    async with parts.db.begin() as db:
-        batch_id = await store.add(db, new, plotted.items, plotted.rejects)
-    if batch_id is None:
-        assert key is not None
-        known = await _known(parts, caller, key, print_)
-        assert known is not None
-        return known
-    await parts.hints.notify(QUEUE)
-    return await found(parts, caller, batch_id)
 
 
-async def _known(parts: Parts, caller: Caller, key: str, print_: str) -> Record | None:
-    async with parts.db.read() as db:
-        record = await store.by_key(db, caller.tenant_id, key)
-    if record is not None and record.fingerprint != print_:
-        detail = "This Idempotency-Key made a batch of another request. Use a new key for a new request."
+async def _replayed(parts: Parts, caller: Caller, promise: Promise, ticket: Ticket) -> Made:
+    if promise.fingerprint != ticket.fingerprint:
+        detail = "This Idempotency-Key was used for another request in the last 24 hours."
         raise ServiceError(ErrorCode.IDEMPOTENCY_MISMATCH, detail)
-    return record
+    return Made(await found(parts, caller, promise.job_id), replayed=True)
 
 
 async def found(parts: Parts, caller: Caller, batch_id: str) -> Record:
@@ -99,7 +121,9 @@ async def cancel(parts: Parts, caller: Caller, batch_id: str) -> Record:
     if record.state is BatchState.COMPLETED:
         raise ServiceError(ErrorCode.CONFLICT, "The batch has already completed.")
     async with parts.db.begin() as db:
-        await store.cancel(db, caller.tenant_id, batch_id)
+        working = await store.cancel(db, caller.tenant_id, batch_id)
+    for job_id in working:
+        await parts.hints.notify(cancel_topic(job_id))
     return await _changed(parts, caller, batch_id)
 
 
@@ -134,6 +158,15 @@ async def retry_failed(parts: Parts, caller: Caller, batch_id: str) -> Record:
             detail += " Their headers, cookies or password were dropped at their end: ask anew."
         raise ServiceError(ErrorCode.CONFLICT, detail)
     return await _changed(parts, caller, batch_id)
+
+
+async def remove(parts: Parts, caller: Caller, batch_id: str) -> None:
+    """Remove a batch with all results; what the blob store holds of them follows. Raises NOT_FOUND, CONFLICT."""
+    async with parts.db.begin() as db:
+        removed = await store.remove(db, caller.tenant_id, batch_id)
+    if not removed:
+        record = await found(parts, caller, batch_id)
+        raise ServiceError(ErrorCode.CONFLICT, f"The batch is {record.state.value}. Cancel it first.")
 
 
 async def _changed(parts: Parts, caller: Caller, batch_id: str) -> Record:

@@ -1,21 +1,22 @@
 """Writing and reading batches. Every query names the owner."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Row, bindparam, insert, null, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Row, bindparam, case, delete, func, insert, literal_column, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.analyze import Preset
 from contracts.errors import ErrorCode
-from gateway.jobs import accounts, admission, feeding, spending, tallies
-from gateway.jobs.states import BatchState, Document, Kind, Priority, Stage, State
+from gateway.jobs import accounts, admission, expansion, feeding, removal, spending, tallies
+from gateway.jobs.admission import Terms
+from gateway.jobs.removal import Removal
+from gateway.jobs.states import BatchState, Claimed, Document, Kind, Priority, Stage, State
 from gateway.jobs.tallies import Ended
-from gateway.tables import IS_QUEUED, batch_rejects, batches, job_secrets, jobs
+from gateway.tables import IS_QUEUED, batch_rejects, batches, job_secrets, jobs, tenants
 from gateway.times import Instant, now_plus
 from runtime.ids import new_id
 
@@ -49,7 +50,10 @@ class Reject:
 
 @dataclass(frozen=True)
 class New:
-    """A batch before it is stored. Amounts in millionths of a USD."""
+    """A batch before it is stored. Amounts in millionths of a USD.
+
+    `wanted`: all that was asked, where a sitemap is read first; it may be confidential.
+    """
 
     tenant_id: str
     kind: Kind
@@ -57,9 +61,9 @@ class New:
     concurrency: int
     max_cost_microusd: int | None
     unit_microusd: int
-    idempotency_key: str | None
-    fingerprint: str
     trace: str
+    sitemap_url: str | None = None
+    wanted: Document | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,8 @@ class Record:
     state: BatchState
     asked: Document
     concurrency: int
-    fingerprint: str
+    error_code: str | None
+    error_detail: str | None
     total: int
     rejected: int
     held: int
@@ -103,49 +108,102 @@ def _record(row: Row[*tuple[Any, ...]]) -> Record:
     return Record(**fields)
 
 
-async def add(db: AsyncConnection, new: New, items: Sequence[Item], rejects: Sequence[Reject]) -> str | None:
+@dataclass(frozen=True)
+class Owner:
+    """The batch to which URLs belong, and what they have of it."""
+
+    batch_id: str
+    tenant_id: str
+    kind: Kind
+    trace: str
+
+
+async def add(db: AsyncConnection, new: New, items: Sequence[Item], rejects: Sequence[Reject]) -> str:
     """Store a batch with its URLs in one transaction, and return its id.
 
-    None: the idempotency key was used before. Raises QUOTA_EXCEEDED where the tenant's day does not cover all URLs.
+    Raises QUOTA_EXCEEDED where the tenant's day does not cover all URLs.
     """
     allowed = await admission.terms(db, new.tenant_id)
     batch_id = new_id("bat")
-    if not await _opened(db, batch_id, new, len(items), len(rejects)):
-        return None
-    day = await accounts.hold(db, new.tenant_id, new.kind, (allowed.daily or {}).get(new.kind), len(items))
+    counts = {"total": len(items), "held": len(items), "rejected": len(rejects)}
+    values = {name: value for name, value in vars(new).items() if name not in {"trace", "wanted"}}
+    row = {**values, **counts, "id": batch_id, "state": BatchState.QUEUED, "created_at": now_plus()}
+    await db.execute(insert(batches).values(row))
+    if items:
+        await _add_urls(db, Owner(batch_id, new.tenant_id, new.kind, new.trace), items, allowed)
+    await _add_rejects(db, new.tenant_id, batch_id, rejects)
+    if new.sitemap_url is not None and new.wanted is not None:
+        await expansion.schedule(db, new.tenant_id, batch_id, new.sitemap_url, new.wanted)
+    return batch_id
+
+
+async def plan_of(db: AsyncConnection, tenant_id: str) -> str | None:
+    """Return the name of a tenant's plan; None for the local tenant, which has no row."""
+    found: str | None = (await db.execute(select(tenants.c.plan).where(tenants.c.id == tenant_id))).scalar_one_or_none()
+    return found
+
+
+async def fill(
+    db: AsyncConnection, job: Claimed, batch_id: str, items: Sequence[Item], rejects: Sequence[Reject]
+) -> bool:
+    """Give a batch the URLs of its sitemap, and end the job that read it. False: the job is no longer ours.
+
+    Raises QUOTA_EXCEEDED where the tenant's day does not cover all URLs.
+    """
+    if not await expansion.conclude(db, job):
+        return False
+    allowed = await admission.terms(db, job.tenant_id)
+    own = (batches.c.id == batch_id) & (batches.c.tenant_id == job.tenant_id)
+    row = (await db.execute(select(batches.c.kind, batches.c.state).where(own).with_for_update())).first()
+    if row is None or BatchState(row.state).final:
+        # Cancelled meanwhile: there is nothing to fill.
+        return True
+    values: dict[str, Any] = {"total": len(items), "held": len(items), "rejected": len(rejects)}
+    if items:
+        await _add_urls(db, Owner(batch_id, job.tenant_id, Kind(row.kind), job.trace), items, allowed)
+    else:
+        values |= {"state": BatchState.COMPLETED, "finished_at": now_plus()}
+    await db.execute(update(batches).where(own).values(values))
+    await _add_rejects(db, job.tenant_id, batch_id, rejects)
+    return True
+
+
+async def refuse(db: AsyncConnection, job: Claimed, batch_id: str, code: ErrorCode, detail: str) -> bool:
+    """End a batch that cannot have its URLs, and the job that read them. False: the job is no longer ours."""
+    if not await expansion.conclude(db, job):
+        return False
+    await expansion.stillborn(db, job.tenant_id, batch_id, code, detail)
+    return True
+
+
+async def _add_urls(db: AsyncConnection, owner: Owner, items: Sequence[Item], allowed: Terms) -> None:
+    day = await accounts.hold(db, owner.tenant_id, owner.kind, (allowed.daily or {}).get(owner.kind), len(items))
     statement = insert(jobs).values(
-        tenant_id=new.tenant_id,
-        kind=new.kind,
-        trace=new.trace,
+        tenant_id=owner.tenant_id,
+        kind=owner.kind,
+        trace=owner.trace,
         priority=int(Priority.BATCH),
         state=State.HELD,
         stage=Stage.RENDER,
-        batch_id=batch_id,
+        batch_id=owner.batch_id,
         quota_day=day,
         created_at=now_plus(),
         run_at=bindparam("due", type_=Instant()),
     )
     now = (await db.execute(select(now_plus()))).scalar_one()
-    ids = [new_id(new.kind.id_prefix) for _ in items]
+    ids = [new_id(owner.kind.id_prefix) for _ in items]
     for chunk in _chunks(list(zip(ids, items, strict=True))):
         await db.execute(statement, [_row(job_id, item, now) for job_id, item in chunk])
         kept = [(job_id, item.secrets) for job_id, item in chunk if item.secrets]
         if kept:
-            keep = insert(job_secrets).values(tenant_id=new.tenant_id, saved_at=now_plus())
+            keep = insert(job_secrets).values(tenant_id=owner.tenant_id, saved_at=now_plus())
             await db.execute(keep, [{"job_id": job_id, "document": secrets} for job_id, secrets in kept])
+
+
+async def _add_rejects(db: AsyncConnection, tenant_id: str, batch_id: str, rejects: Sequence[Reject]) -> None:
     for refused in _chunks(list(rejects)):
-        rows = [{**vars(one), "batch_id": batch_id, "tenant_id": new.tenant_id} for one in refused]
+        rows = [{**vars(one), "batch_id": batch_id, "tenant_id": tenant_id} for one in refused]
         await db.execute(insert(batch_rejects), rows)
-    return batch_id
-
-
-async def _opened(db: AsyncConnection, batch_id: str, new: New, total: int, rejected: int) -> bool:
-    values = {name: value for name, value in vars(new).items() if name != "trace"}
-    counts = {"total": total, "held": total, "rejected": rejected}
-    row = {**values, **counts, "id": batch_id, "state": BatchState.QUEUED, "created_at": now_plus()}
-    upsert: Any = (postgresql.insert if db.dialect.name == "postgresql" else sqlite.insert)(batches).values(row)
-    statement = upsert.on_conflict_do_nothing(index_elements=[batches.c.tenant_id, batches.c.idempotency_key])
-    return (await db.execute(statement.returning(batches.c.id))).first() is not None
 
 
 def _row(job_id: str, item: Item, now: datetime) -> dict[str, Any]:
@@ -172,11 +230,6 @@ def _chunks(rows: list[Any]) -> Iterator[list[Any]]:
 async def get(db: AsyncConnection, tenant_id: str, batch_id: str) -> Record | None:
     """Return a batch."""
     return await _one(db, (batches.c.tenant_id == tenant_id) & (batches.c.id == batch_id))
-
-
-async def by_key(db: AsyncConnection, tenant_id: str, key: str) -> Record | None:
-    """Return the batch that an idempotency key made."""
-    return await _one(db, (batches.c.tenant_id == tenant_id) & (batches.c.idempotency_key == key))
 
 
 async def _one(db: AsyncConnection, condition: Any) -> Record | None:  # noqa: ANN401  # a condition
@@ -232,6 +285,39 @@ async def lines(
     return [Line(*row) for row in await db.execute(statement)]
 
 
+_WRITTEN = [literal_column("'succeeded'"), literal_column("'failed'")]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Many lines of results as one text, without a last line break; `last`: the place of the last of them."""
+
+    text: str
+    last: int
+
+
+async def block(
+    db: AsyncConnection, tenant_id: str, batch_id: str, limit: int, after: int, *, states: Sequence[State] = ()
+) -> Block | None:
+    """Return up to `limit` lines behind the place `after` put together by the database, if all of them are written.
+
+    None: there are none, or one of them is not; `lines` tells.
+    """
+    mine = (jobs.c.batch_id == batch_id) & (jobs.c.tenant_id == tenant_id) & (jobs.c.seq > after)
+    written = case((jobs.c.state.in_(_WRITTEN), jobs.c.brief))
+    rows = select(jobs.c.seq, written.label("line")).where(mine).order_by(jobs.c.seq).limit(limit)
+    part = (rows.where(jobs.c.state.in_(states)) if states else rows).subquery()
+    # In the order of the inner query: neither database sorts again what it only has to put together.
+    text = (func.string_agg if db.dialect.name == "postgresql" else func.group_concat)(part.c.line, "\n")
+    numbers = (
+        func.count().label("there"),
+        func.count(part.c.line).label("written"),
+        func.max(part.c.seq).label("last"),
+    )
+    row = (await db.execute(select(text.label("text"), *numbers).select_from(part))).one()
+    return Block(row.text, row.last) if row.there and row.there == row.written else None
+
+
 async def pause(db: AsyncConnection, tenant_id: str, batch_id: str) -> bool:
     """Let nothing more into the queue and take back what waits there. False: it has ended, or there is none."""
     mine = (jobs.c.batch_id == batch_id) & (jobs.c.tenant_id == tenant_id)
@@ -249,11 +335,11 @@ async def resume(db: AsyncConnection, tenant_id: str, batch_id: str) -> bool:
     return bool((await db.execute(statement)).rowcount)
 
 
-async def cancel(db: AsyncConnection, tenant_id: str, batch_id: str) -> int:
-    """End every URL that has not ended; workers that hold one find their lease gone. Return how many there were."""
+async def cancel(db: AsyncConnection, tenant_id: str, batch_id: str) -> list[str]:
+    """End every URL that has not ended; workers that hold one find their lease gone. Return those that were in work."""
     mine = (jobs.c.batch_id == batch_id) & (jobs.c.tenant_id == tenant_id)
     before = select(jobs.c.id, jobs.c.state, jobs.c.quota_day).where(mine, jobs.c.state.in_(_OPEN))
-    found = (await db.execute(before.with_for_update())).all()
+    found = (await db.execute(before.order_by(jobs.c.id).with_for_update())).all()
     text = "The batch was cancelled on request."
     values = {
         "state": State.CANCELLED,
@@ -263,15 +349,17 @@ async def cancel(db: AsyncConnection, tenant_id: str, batch_id: str) -> int:
         "lease_until": null(),
         "finished_at": now_plus(),
     }
-    await db.execute(update(jobs).where(mine, jobs.c.state.in_(_OPEN)).values(values))
-    for row in found:
-        if row.state not in {State.HELD, State.QUEUED}:
-            await spending.release(db, row.id)
+    for chunk in _chunks(found):
+        ids = jobs.c.id.in_([row.id for row in chunk])
+        await db.execute(update(jobs).where(mine, ids).values(values))
+    working = [row.id for row in found if row.state not in {State.HELD, State.QUEUED}]
+    for job_id in working:
+        await spending.release(db, job_id)
     await admission.promote(db, tenant_id)
     own = (batches.c.id == batch_id) & (batches.c.tenant_id == tenant_id)
     kind = (await db.execute(select(batches.c.kind).where(own))).scalar_one_or_none()
     if kind is None:
-        return 0
+        return []
     await accounts.give_back_many(db, tenant_id, Kind(kind), [row.quota_day for row in found])
     still = batches.c.state.in_([state for state in BatchState if not state.final])
     ended = {"state": BatchState.CANCELLED, "finished_at": now_plus()}
@@ -279,7 +367,20 @@ async def cancel(db: AsyncConnection, tenant_id: str, batch_id: str) -> int:
     if found:
         held = sum(row.state == State.HELD for row in found)
         await tallies.ended(db, batch_id, Ended(State.CANCELLED, len(found), held=held))
-    return len(found)
+    return working
+
+
+async def remove(db: AsyncConnection, tenant_id: str, batch_id: str) -> bool:
+    """Remove a batch that has ended, with its URLs and their results. False: there is none, or it has not ended."""
+    own = (batches.c.id == batch_id) & (batches.c.tenant_id == tenant_id)
+    over = batches.c.state.in_([state for state in BatchState if state.final])
+    if not (await db.execute(delete(batches).where(own, over))).rowcount:
+        return False
+    mine = select(jobs.c.id).where(jobs.c.batch_id == batch_id, jobs.c.tenant_id == tenant_id)
+    ids = list((await db.execute(mine)).scalars())
+    for chunk in _chunks(ids):
+        await removal.remove_all(db, [Removal(tenant_id, job_id) for job_id in chunk])
+    return True
 
 
 async def retry_failed(db: AsyncConnection, tenant_id: str, record: Record) -> int:
@@ -288,7 +389,8 @@ async def retry_failed(db: AsyncConnection, tenant_id: str, record: Record) -> i
     Those that need what was dropped at their end (`withheld`) stay failed: only their owner can ask anew.
     """
     mine = (jobs.c.batch_id == record.id) & (jobs.c.tenant_id == tenant_id) & (jobs.c.state == State.FAILED)
-    failed = (await db.execute(select(jobs.c.id, jobs.c.options).where(mine).with_for_update())).all()
+    listed = select(jobs.c.id, jobs.c.options).where(mine).order_by(jobs.c.id)
+    failed = (await db.execute(listed.with_for_update())).all()
     again = [row.id for row in failed if not (row.options or {}).get("withheld")]
     if not again:
         return 0
@@ -300,6 +402,7 @@ async def retry_failed(db: AsyncConnection, tenant_id: str, record: Record) -> i
         "finished_at": null(),
         "error_code": null(),
         "error_detail": null(),
+        "brief": null(),
     }
     days: list[str | None] = []
     for chunk in _chunks(again):

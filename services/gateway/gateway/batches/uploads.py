@@ -8,29 +8,31 @@ from dataclasses import dataclass
 
 from fastapi import Request
 from pydantic import ValidationError
+from python_multipart.exceptions import FormParserError
 from starlette.datastructures import FormData
 from starlette.datastructures import UploadFile as Uploaded
-from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
+from starlette.formparsers import MultiPartException, MultiPartParser
 
 from contracts.errors import ErrorCode, FieldError
-from gateway.batches import entries, service
+from gateway.batches import entries
 from gateway.batches.entries import Entry
 from gateway.batches.schemas import BatchAsked, BatchCreate
+from gateway.uploads import form
 from runtime.errors import ServiceError
 
 _READ = 1024 * 1024
 MAX_BODY = 48 * 1024 * 1024
-"""Ten thousand of the longest URLs that there may be, and a little more."""
+"""Ten thousand of the longest URLs that there may be, and a little more; MAX_UPLOAD_BYTES usually says less."""
 
 
 @dataclass(frozen=True)
 class Submission:
-    """What was asked, the URLs, and what makes it the same as another request."""
+    """What is asked, the URLs or the sitemap that lists them, and a digest of the former."""
 
     asked: BatchAsked
     entries: Iterable[Entry]
-    fingerprint: str
+    digest: str
+    sitemap: str | None = None
 
 
 @asynccontextmanager
@@ -39,64 +41,47 @@ async def reading(request: Request) -> AsyncIterator[Submission]:
 
     Raises `ServiceError`: INVALID_REQUEST, PAYLOAD_TOO_LARGE.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if int(request.headers.get("content-length", "0") or "0") > MAX_BODY:
-        raise _too_large()
-    if kind != "multipart/form-data":
-        yield _json(await _whole(request))
+    pieces = form.bounded(request, MAX_BODY)
+    if not form.is_multipart(request):
+        yield _json(b"".join([piece async for piece in pieces]))
         return
     try:
-        form = await request.form(max_files=1, max_fields=10)
-    except (MultiPartException, HTTPException) as error:
+        found = await MultiPartParser(request.headers, pieces, max_files=1, max_fields=10).parse()
+    except (MultiPartException, FormParserError) as error:
         raise ServiceError(ErrorCode.INVALID_REQUEST, "The form cannot be read.", reason=repr(error)) from error
     try:
-        yield _form(form)
+        yield _form(found)
     finally:
-        await form.close()
-
-
-async def _whole(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise _too_large()
-    return bytes(body)
-
-
-def _too_large() -> ServiceError:
-    return ServiceError(ErrorCode.PAYLOAD_TOO_LARGE, f"A batch may have at most {MAX_BODY // 2**20} MB.")
+        await found.close()
 
 
 def _json(body: bytes) -> Submission:
     with _named():
         asked = BatchCreate.model_validate_json(body)
     listed = (Entry(url=one) if isinstance(one, str) else one for one in asked.urls)
-    return Submission(asked, listed, service.fingerprint(body))
+    plain = [one if isinstance(one, str) else [one.url, one.options] for one in asked.urls]
+    digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode("utf-8", "replace")).hexdigest()
+    return Submission(asked, listed, digest, asked.sitemap)
 
 
-def _form(form: FormData) -> Submission:
-    file = form.get("file")
+def _form(found: FormData) -> Submission:
+    file = found.get("file")
     if not isinstance(file, Uploaded):
         raise _field("file", "a file of URLs is missing: CSV, or NDJSON")
-    if (file.size or 0) > MAX_BODY:
-        raise _too_large()
-    fields = _fields(form)
     with _named():
-        asked = BatchAsked.model_validate(fields)
-    content = file.file
-    digest = service.fingerprint(json.dumps(fields, sort_keys=True, default=str).encode(), _digest(file))
-    text = entries.lines(content)
+        asked = BatchAsked.model_validate(_fields(found))
+    digest = _digest(file)
+    text = entries.lines(file.file)
     listed = entries.from_ndjson(text) if _is_ndjson(file) else entries.from_csv(text)
     return Submission(asked, listed, digest)
 
 
-def _digest(file: Uploaded) -> bytes:
+def _digest(file: Uploaded) -> str:
     digest = hashlib.sha256()
     while chunk := file.file.read(_READ):
         digest.update(chunk)
     file.file.seek(0)
-    return digest.digest()
+    return digest.hexdigest()
 
 
 def _is_ndjson(file: Uploaded) -> bool:
@@ -104,9 +89,9 @@ def _is_ndjson(file: Uploaded) -> bool:
     return name.endswith((".ndjson", ".jsonl")) or kind in {"application/x-ndjson", "application/jsonl"}
 
 
-def _fields(form: FormData) -> dict[str, object]:
+def _fields(found: FormData) -> dict[str, object]:
     """Return the form's fields; `options` is JSON."""
-    fields: dict[str, object] = {name: value for name, value in form.items() if isinstance(value, str)}
+    fields: dict[str, object] = {name: value for name, value in found.items() if isinstance(value, str)}
     if isinstance(options := fields.get("options"), str):
         try:
             fields["options"] = json.loads(options)

@@ -1,7 +1,8 @@
 """A tenant's day: jobs held against its quota when accepted, given back when they fail, booked once they are done."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,6 +18,22 @@ from gateway.times import now_plus
 from runtime.errors import ServiceError
 
 _MICRO = Decimal(1_000_000)
+
+
+@dataclass(frozen=True)
+class Booked:
+    """One job that was done, the day on which it was accepted, and its cost in millionths of a USD."""
+
+    job_id: str
+    tenant_id: str
+    day: str
+    kind: str
+    cost: int
+
+
+def micro(usd: Decimal) -> int:
+    """Return an amount in millionths."""
+    return int((usd * _MICRO).to_integral_value())
 
 
 async def hold(db: AsyncConnection, tenant_id: str, kind: Kind, limit: int | None, count: int = 1) -> str:
@@ -75,7 +92,7 @@ async def hold_again(db: AsyncConnection, tenant_id: str, job_id: str) -> None:
 
 async def book(db: AsyncConnection, job: Claimed, cost_usd: Decimal) -> None:
     """Write down that a job was done and what it cost with providers: once, in the commit that ends it."""
-    cost = int((cost_usd * _MICRO).to_integral_value())
+    cost = micro(cost_usd)
     day = select(jobs.c.quota_day).where(jobs.c.id == job.id)
     # Jobs of a release that did not note the day were accepted on the day of its end, give or take one.
     today = datetime.now(UTC).date().isoformat()
@@ -84,6 +101,24 @@ async def book(db: AsyncConnection, job: Claimed, cost_usd: Decimal) -> None:
     await db.execute(insert(usage).values(**row, at=now_plus()))
     values = {"succeeded": usage_days.c.succeeded + 1, "cost_microusd": usage_days.c.cost_microusd + cost}
     await db.execute(update(usage_days).where(_day_of(job.tenant_id, job.id)).values(values))
+
+
+async def book_many(db: AsyncConnection, booked: Sequence[Booked]) -> None:
+    """Do for many jobs what `book` does for one; `day` is that of acceptance."""
+    rows = [
+        {"job_id": one.job_id, "tenant_id": one.tenant_id, "day": one.day, "kind": one.kind, "cost_microusd": one.cost}
+        for one in booked
+    ]
+    await db.execute(insert(usage).values(at=now_plus()), rows)
+    counts, costs = Counter[tuple[str, str, str]](), Counter[tuple[str, str, str]]()
+    for one in booked:
+        counts[one.tenant_id, one.day, one.kind] += 1
+        costs[one.tenant_id, one.day, one.kind] += one.cost
+    for (tenant_id, day, kind), count in sorted(counts.items()):
+        mine = (usage_days.c.tenant_id == tenant_id) & (usage_days.c.day == day) & (usage_days.c.kind == kind)
+        cost = usage_days.c.cost_microusd + costs[tenant_id, day, kind]
+        values = {"succeeded": usage_days.c.succeeded + count, "cost_microusd": cost}
+        await db.execute(update(usage_days).where(mine).values(values))
 
 
 def _day_of(tenant_id: str, job_id: str) -> Any:  # noqa: ANN401  # a condition

@@ -1,4 +1,4 @@
-"""One URL's line of a batch's results, written once, when the job succeeds: streaming ten thousand only copies them."""
+"""One URL's line of a batch's results, written once, when the job ends: streaming ten thousand only copies them."""
 
 import json
 from decimal import Decimal
@@ -7,7 +7,9 @@ from typing import Any
 from contracts.fetch import FetchResult
 from contracts.result import Analysis
 from contracts.wire import Wire
-from gateway.jobs.states import Claimed, State
+from gateway.jobs.states import Claimed, Kind, State
+
+_PLURAL = {Kind.CAPTURE: "captures", Kind.ANALYSIS: "analyses"}
 
 
 def of(job: Claimed, result: Wire) -> str:
@@ -19,6 +21,24 @@ def of(job: Claimed, result: Wire) -> str:
         assert isinstance(result, Analysis)
         body = _analysed(job, result)
     return written({**head, **body, "error": None})
+
+
+def ended(job_id: str, url: str, state: str, error: tuple[str, str] | None = None) -> str:
+    """Return the line of a job without a result: `error` is what ended it, code and detail."""
+    kind = next(kind for kind in _PLURAL if job_id.startswith(f"{kind.id_prefix}_"))
+    return written(
+        {
+            "id": job_id,
+            "url": url,
+            "status": state,
+            "tier": None,
+            "reason": None,
+            "cost": "0",
+            "artifacts": {},
+            "links": {"self": f"/v1/{_PLURAL[kind]}/{job_id}"},
+            "error": error and {"code": error[0], "detail": error[1]},
+        }
+    )
 
 
 def written(document: dict[str, Any]) -> str:

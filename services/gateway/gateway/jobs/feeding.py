@@ -32,10 +32,10 @@ class Hungry:
 
 @dataclass(frozen=True)
 class Fed:
-    """What became of one look: URLs let in, and URLs ended because their price is above what is left."""
+    """What became of one look: URLs let in, or that none can be any more as the ceiling does not cover their price."""
 
     let_in: int = 0
-    refused: int = 0
+    too_dear: bool = False
 
 
 async def hungry(db: AsyncConnection) -> list[Hungry]:
@@ -59,7 +59,7 @@ async def feed(db: AsyncConnection, batch: Hungry) -> Fed:
         room = min(room, allowed.max_active - await admission.active(db, batch.tenant_id))
     affordable = _affordable(row)
     if affordable <= 0 and not row.in_queue:
-        return Fed(refused=await _too_dear(db, row))
+        return Fed(too_dear=True)
     chosen = await _chosen(db, batch, min(room, affordable))
     if not chosen:
         return Fed()
@@ -98,19 +98,23 @@ async def _chosen(db: AsyncConnection, batch: Hungry, room: int) -> list[str]:
     return list((await db.execute(statement)).scalars())
 
 
-async def _too_dear(db: AsyncConnection, row: Row[Any]) -> int:
-    """End what the batch's ceiling does not cover any more."""
+async def refuse(db: AsyncConnection, batch: Hungry) -> int:
+    """End what the batch's ceiling does not cover any more; return how many URLs those are.
+
+    In a transaction without the batch's lock, which comes after that of the tenant's day.
+    """
+    await admission.terms(db, batch.tenant_id)
     values = {
         "state": State.CANCELLED,
         "error_code": ErrorCode.CANCELLED,
         "error_detail": _DEAR,
         "finished_at": now_plus(),
     }
-    statement = update(jobs).where(jobs.c.batch_id == row.id, jobs.c.tenant_id == row.tenant_id, IS_HELD)
-    rows = (await db.execute(statement.values(values).returning(jobs.c.quota_day))).all()
+    statement = update(jobs).where(jobs.c.batch_id == batch.id, jobs.c.tenant_id == batch.tenant_id, IS_HELD)
+    rows = (await db.execute(statement.values(values).returning(jobs.c.quota_day, jobs.c.kind))).all()
     if rows:
-        await accounts.give_back_many(db, row.tenant_id, Kind(row.kind), [one.quota_day for one in rows])
-        await tallies.ended(db, row.id, Ended(State.CANCELLED, len(rows), held=len(rows)))
+        await accounts.give_back_many(db, batch.tenant_id, Kind(rows[0].kind), [row.quota_day for row in rows])
+        await tallies.ended(db, batch.id, Ended(State.CANCELLED, len(rows), held=len(rows)))
     return len(rows)
 
 

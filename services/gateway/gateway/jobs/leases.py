@@ -24,9 +24,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.analyze import Preset
 from contracts.errors import ErrorCode
 from gateway.jobs import accounts, admission, spending, tallies
-from gateway.jobs.states import Claimed, Kind, Priority, Stage, State, Weight
+from gateway.jobs.states import Claimed, Document, Kind, Priority, Stage, State, Weight
 from gateway.jobs.tallies import Ended
-from gateway.tables import IS_LIGHT, IS_QUEUED, IS_RUNNING, jobs
+from gateway.tables import IS_HEAVY, IS_LIGHT, IS_QUEUED, IS_RUNNING, jobs
 from gateway.times import now_plus
 from runtime.errors import ServiceError
 
@@ -43,7 +43,7 @@ _CRASHED = "Every worker that took this job died with it."
 _WEIGHTS: dict[Weight, ColumnElement[bool]] = {
     Weight.ANY: literal_column("1", Integer) == literal_column("1", Integer),
     Weight.LIGHT: IS_LIGHT,
-    Weight.HEAVY: ~IS_LIGHT,
+    Weight.HEAVY: IS_HEAVY,
 }
 
 
@@ -121,9 +121,14 @@ async def retry(db: AsyncConnection, job: Claimed, delay: timedelta, error: Serv
     )
 
 
-async def give_to_browser(db: AsyncConnection, job: Claimed) -> bool:
-    """Queue a job again, now for a browser, without spending an attempt. False: it was no longer ours."""
-    return await _give_back(db, job, {"attempt": jobs.c.attempt - 1, "run_at": now_plus(), "light": 0})
+async def give_to_browser(db: AsyncConnection, job: Claimed, climbed: list[Document]) -> bool:
+    """Queue a job again, now for a browser, without spending an attempt. False: it was no longer ours.
+
+    `climbed`: what was tried over plain HTTP, for the ladder to go on from there.
+    """
+    options = {**(job.options or {}), "climbed": climbed}
+    values = {"attempt": jobs.c.attempt - 1, "run_at": now_plus(), "light": 0, "options": options}
+    return await _give_back(db, job, values)
 
 
 async def _give_back(db: AsyncConnection, job: Claimed, values: dict[str, Any]) -> bool:

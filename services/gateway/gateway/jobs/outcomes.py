@@ -89,14 +89,15 @@ async def finish(db: AsyncConnection, job: Claimed, result: Wire, keys: dict[str
     await accounts.book(db, job, cost)
     if job.batch_id:
         tier = result.tier if isinstance(result, FetchResult) else Tier.BROWSER
-        microusd = int((cost * 1_000_000).to_integral_value())
-        await tallies.ended(db, job.batch_id, Ended(State.SUCCEEDED, tier=tier, cost_microusd=microusd))
+        await tallies.ended(db, job.batch_id, Ended(State.SUCCEEDED, tier=tier, cost_microusd=accounts.micro(cost)))
     return True
 
 
 async def fail(db: AsyncConnection, job: Claimed, error: ServiceError) -> bool:
     """End a job for good; it stays visible, and `requeue` revives it. False: it was no longer ours."""
     values = {"state": State.FAILED, "error_code": error.code, "error_detail": error.detail, **_DONE}
+    if job.batch_id:
+        values["brief"] = briefs.ended(job.id, job.url, State.FAILED, (error.code.value, error.detail))
     if (await db.execute(update(jobs).where(mine(job)).values(values))).rowcount:
         await confidential.drop(db, job.tenant_id, job.id)
         await spending.release(db, job.id)
@@ -151,6 +152,7 @@ async def requeue(db: AsyncConnection, tenant_id: str, job_id: str) -> bool:
         "finished_at": null(),
         "error_code": null(),
         "error_detail": null(),
+        "brief": null(),
     }
     row = (await db.execute(statement.values(values).returning(jobs.c.batch_id))).first()
     if row is None:

@@ -6,7 +6,7 @@ from enum import IntEnum, StrEnum
 from typing import TypeAlias
 
 from contracts.analyze import Preset
-from contracts.fetch import Tier
+from contracts.fetch import Tier, TierAttempt
 from contracts.outputs import DocumentKind
 from contracts.render import RenderResult
 from contracts.visit import Prepare
@@ -18,11 +18,11 @@ Document: TypeAlias = dict[str, object]
 class State(StrEnum):
     """Where a job is. The last three are final.
 
-    `waiting`: its tenant has as many in the queue as its plan allows. `held`: the same of its batch.
+    `waiting`: its tenant has as many in the queue as its plan allows; the first end of another one lets it in. `held`:
+    its batch has as many there as was asked for, or is paused; only the batch lets it in. See docs/adr/0024.
     """
 
     HELD = "held"
-
     WAITING = "waiting"
     QUEUED = "queued"
     RENDERING = "rendering"
@@ -74,11 +74,12 @@ class Kind(StrEnum):
     ANALYSIS = "analysis"
     CAPTURE = "capture"
     ENRICHMENT = "enrichment"
+    SITEMAP = "sitemap"
 
     @property
     def id_prefix(self) -> str:
         """How the ids of this kind begin."""
-        return {Kind.ANALYSIS: "an", Kind.CAPTURE: "cap", Kind.ENRICHMENT: "enr"}[self]
+        return {Kind.ANALYSIS: "an", Kind.CAPTURE: "cap", Kind.ENRICHMENT: "enr", Kind.SITEMAP: "map"}[self]
 
 
 class Priority(IntEnum):
@@ -165,7 +166,12 @@ def is_light(options: Document | None, priority: Priority) -> bool:
 
 
 class NotEnoughError(Exception):
-    """Plain HTTP did not give the page whole: a browser is needed."""
+    """Plain HTTP did not give the page whole: a browser is needed. `climbed`: what was tried."""
+
+    def __init__(self, climbed: list[TierAttempt]) -> None:
+        """Keep the attempts."""
+        super().__init__("a browser is needed")
+        self.climbed: list[Document] = [attempt.model_dump(mode="json") for attempt in climbed]
 
 
 class LeaseLostError(Exception):

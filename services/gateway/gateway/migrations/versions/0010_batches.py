@@ -6,15 +6,17 @@ from sqlalchemy.dialects import postgresql
 
 from gateway.times import Instant
 
-revision = "batches_0001"
-down_revision = "0004"
+revision = "0010"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
 LIGHT = sa.text("state = 'queued' AND light = 1")
+HEAVY = sa.text("state = 'queued' AND light = 0")
 BATCH = sa.text("batch_id IS NOT NULL")
 HELD = sa.text("state = 'held'")
 OPEN = sa.text("state IN ('queued', 'running')")
+OVER = sa.text("finished_at IS NOT NULL")
 WALLED = ("batches", "batch_rejects")
 
 
@@ -33,6 +35,7 @@ def upgrade() -> None:
     op.add_column("jobs", sa.Column("brief", sa.Text))
     for name, columns, rows in (
         ("ix_jobs_light", ["priority", "order_key", "id"], LIGHT),
+        ("ix_jobs_heavy", ["priority", "order_key", "id"], HEAVY),
         ("ix_jobs_batch", ["batch_id", "seq"], BATCH),
         ("ix_jobs_held", ["batch_id", "order_key", "seq"], HELD),
     ):
@@ -47,8 +50,11 @@ def upgrade() -> None:
         sa.Column("concurrency", sa.Integer, nullable=False),
         sa.Column("max_cost_microusd", sa.BigInteger),
         sa.Column("unit_microusd", sa.BigInteger, nullable=False),
-        sa.Column("idempotency_key", sa.String(255)),
-        sa.Column("fingerprint", sa.String(64), nullable=False),
+        sa.Column("sitemap_url", sa.Text),
+        sa.Column("webhook_url", sa.Text),
+        sa.Column("webhook_each", sa.SmallInteger, nullable=False, server_default="0"),
+        sa.Column("error_code", sa.String(40)),
+        sa.Column("error_detail", sa.Text),
         *(counter(name, None) for name in ("total", "rejected", "held")),
         *(counter(name) for name in ("succeeded", "failed", "cancelled", "by_static", "by_browser", "by_unblocker")),
         sa.Column("cost_microusd", sa.BigInteger, nullable=False, server_default="0"),
@@ -56,10 +62,10 @@ def upgrade() -> None:
         sa.Column("started_at", Instant),
         sa.Column("finished_at", Instant),
         sa.PrimaryKeyConstraint("id", name="pk_batches"),
-        sa.UniqueConstraint("tenant_id", "idempotency_key", name="uq_batches_tenant_id_idempotency_key"),
     )
     op.create_index("ix_batches_tenant_id_id", "batches", ["tenant_id", "id"])
     op.create_index("ix_batches_open", "batches", ["id"], postgresql_where=OPEN, sqlite_where=OPEN)
+    op.create_index("ix_batches_finished", "batches", ["finished_at"], postgresql_where=OVER, sqlite_where=OVER)
     op.create_table(
         "batch_rejects",
         sa.Column("batch_id", sa.String(64), nullable=False),
@@ -83,9 +89,10 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("batch_rejects")
     op.drop_table("batches")
-    # The release before would find them in no state that it knows.
+    # The release before would find them in no state, and of no kind, that it knows.
     op.execute("UPDATE jobs SET state = 'queued' WHERE state = 'held'")
-    for name in ("ix_jobs_held", "ix_jobs_batch", "ix_jobs_light"):
+    op.execute("DELETE FROM jobs WHERE kind = 'sitemap'")
+    for name in ("ix_jobs_held", "ix_jobs_batch", "ix_jobs_heavy", "ix_jobs_light"):
         op.drop_index(name, "jobs")
     for column in ("brief", "seq", "batch_id", "light"):
         op.drop_column("jobs", column)
