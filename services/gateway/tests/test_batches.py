@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from contracts.errors import ErrorCode
-from contracts.fetch import FetchRequest, Tier
+from contracts.fetch import FetchRequest, Reason, Tier, TierAttempt
+from gateway.jobs import feeding
 from runtime.errors import ServiceError
 from tests.fixtures.accounts import account
 from tests.fixtures.gateway import Platform
@@ -104,7 +105,9 @@ async def test_unusable_and_repeated_urls_are_set_aside_with_reasons(platform: P
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"urls": []}, "urls"),
+        ({"urls": []}, ""),
+        ({"sitemap": "https://shop.test/sitemap.xml"}, ""),
+        ({"kind": "enrichment"}, "kind"),
         ({"urls": ["nothing"]}, "urls"),
         ({"urls": urls(10_001)}, "urls"),
         ({"concurrency": 501}, "concurrency"),
@@ -124,6 +127,12 @@ async def test_the_same_key_makes_one_batch(platform: Platform) -> None:
     body = static_batch(urls(3))
     twice = await asyncio.gather(*(submit(platform, body, **{"Idempotency-Key": "k1"}) for _ in range(2)))
     assert twice[0]["id"] == twice[1]["id"]
+    again = await platform.http.post("/v1/batches", json=body, headers={"Idempotency-Key": '"k1"'})
+    assert (again.json()["id"], again.headers["idempotent-replayed"]) == (twice[0]["id"], "true")
+    elsewhere = await platform.http.post(
+        "/v1/captures", json={"url": "https://shop.test/"}, headers={"Idempotency-Key": "k1"}
+    )
+    assert elsewhere.json()["code"] == "idempotency_mismatch", "a key is one for all routes"
     other = await platform.http.post("/v1/batches", json=static_batch(urls(4)), headers={"Idempotency-Key": "k1"})
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")
     assert len((await platform.http.get("/v1/batches")).json()["data"]) == 1
@@ -258,8 +267,11 @@ async def test_auto_begins_over_plain_http_and_goes_on_in_a_browser(working: Pla
     batch_id = (await submit(working, {"kind": "capture", "urls": urls(3), "options": options}))["id"]
     batch = await ended(working, batch_id)
     assert batch["counts"]["succeeded"] == 3
-    asked = Counter((order.url[-1], order.max_tier.value) for order in working.fleet.fetches)
-    assert asked == {("0", "static"): 1, ("1", "static"): 1, ("1", "browser"): 1, ("2", "static"): 1}
+    asked = Counter((order.url[-1], order.max_tier.value, order.spare_browser) for order in working.fleet.fetches)
+    first = {(number, "static", True): 1 for number in "012"}
+    assert asked == {**first, ("1", "browser", False): 1}
+    (later,) = (order for order in working.fleet.fetches if order.max_tier is Tier.BROWSER)
+    assert [(one.tier, one.outcome) for one in later.climbed] == [("static", "page_empty")], "the ladder goes on there"
     capture = (await working.http.get(f"/v1/captures/{(await lines(working, batch_id))[1]['id']}")).json()
     assert capture["attempt"] == 1, "the way over plain HTTP is no attempt of its own"
 
@@ -321,6 +333,118 @@ async def test_progress_is_told_as_events(working: Platform) -> None:
     last = told[-1].splitlines()
     assert last[0] == "event: ended"
     assert json.loads(last[1].removeprefix("data: "))["counts"]["succeeded"] == 10
+
+
+async def test_a_shell_goes_to_the_browser_with_what_was_found(working: Platform) -> None:
+    async def shell(order: FetchRequest) -> None:
+        outcome = "needs_javascript" if order.max_tier is Tier.STATIC else "ok"
+        attempt = TierAttempt(tier=Tier.STATIC, reason=Reason.FIRST, outcome=outcome, http_status=200)
+        working.fleet.change_fetch = {"attempts": [attempt]}
+
+    working.fleet.before_fetch = shell
+    options = {"tier": "auto", "outputs": [{"kind": "html"}]}
+    batch_id = (await submit(working, {"kind": "capture", "urls": urls(1), "options": options}))["id"]
+    assert (await ended(working, batch_id))["counts"]["succeeded"] == 1
+    first, second = working.fleet.fetches
+    assert (first.climbed, [one.outcome for one in second.climbed]) == ([], ["needs_javascript"])
+
+
+async def test_results_are_whole_lines_in_order_whatever_became_of_each(platform: Platform) -> None:
+    async def refuse(order: FetchRequest) -> None:
+        if order.url.endswith("7"):
+            raise ServiceError(ErrorCode.TARGET_TLS, "No certificate.")
+
+    platform.fleet.before_fetch = refuse
+    worker = platform.worker()
+    task = asyncio.create_task(worker.run())
+    batch_id = (await submit(platform, static_batch(urls(30))))["id"]
+    await ended(platform, batch_id)
+    worker.stop()
+    await task
+    done = await lines(platform, batch_id)
+    assert [one["url"] for one in done] == urls(30)
+    assert Counter(one["status"] for one in done) == {"succeeded": 27, "failed": 3}
+    page = (await platform.http.get(f"/v1/batches/{batch_id}/results?limit=1000")).json()["data"]
+    assert page == done
+    failed = await platform.http.get(
+        f"/v1/batches/{batch_id}/results?status=failed", headers={"accept": "application/x-ndjson"}
+    )
+    assert [json.loads(line)["url"][-1] for line in failed.text.splitlines()] == ["7", "7", "7"]
+    # One of them is open again: its line is made anew, the others are as they were written.
+    await platform.http.post(f"/v1/batches/{batch_id}/retry-failed")
+    again = await lines(platform, batch_id)
+    assert [one["status"] for one in again if one["url"].endswith("7")] == ["held"] * 3
+    assert [one for one in again if not one["url"].endswith("7")] == [
+        one for one in done if not one["url"].endswith("7")
+    ]
+
+
+async def test_a_batch_that_has_ended_can_be_deleted(working: Platform) -> None:
+    batch_id = (await submit(working, static_batch(urls(3))))["id"]
+    await ended(working, batch_id)
+    capture = (await lines(working, batch_id))[0]["links"]["self"]
+    assert (await working.http.delete(f"/v1/batches/{batch_id}")).status_code == 204
+    assert (await working.http.get(f"/v1/batches/{batch_id}")).status_code == 404
+    assert (await working.http.get(capture)).status_code == 404
+    assert (await working.http.delete(f"/v1/batches/{batch_id}")).status_code == 404
+
+
+async def test_a_batch_that_runs_cannot_be_deleted(platform: Platform) -> None:
+    batch_id = (await submit(platform, static_batch(urls(3))))["id"]
+    answer = await platform.http.delete(f"/v1/batches/{batch_id}")
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+    assert (await seen(platform, batch_id))["counts"]["held"] == 3
+
+
+async def test_one_result_that_cannot_be_written_spoils_no_other(working: Platform) -> None:
+    titles = iter(["fine", "\x00 is what Postgres takes nowhere", "fine too"])
+
+    async def entitle(_: FetchRequest) -> None:
+        working.fleet.change_fetch = {"title": next(titles)}
+
+    working.fleet.before_fetch = entitle
+    batch_id = (await submit(working, static_batch(urls(3))))["id"]
+    assert (await ended(working, batch_id))["counts"]["succeeded"] == 3
+    assert len(await lines(working, batch_id)) == 3
+
+
+async def test_what_a_tenant_may_have_at_once_holds_for_batches(guarded: Platform) -> None:
+    plan = guarded.parts.plans["free"].model_copy(update={"concurrency": 3})
+    a = await account(guarded, "ten_a", plan=plan)
+    await a.http.post("/v1/batches", json=static_batch(urls(20)))
+    async with guarded.parts.db.read() as db:
+        (batch,) = await feeding.hungry(db)
+    async with guarded.parts.db.begin() as db:
+        assert (await feeding.feed(db, batch)).let_in == 3
+    async with guarded.parts.db.begin() as db:
+        assert (await feeding.feed(db, batch)).let_in == 0
+    single = (await a.http.post("/v1/captures", json={"url": "https://now.test/", **STATIC})).json()
+    assert single["status"] == "waiting"
+
+
+async def test_what_fails_is_given_back_to_the_quota(guarded: Platform) -> None:
+    a = await account(guarded, "ten_a", plan=guarded.parts.plans["free"])
+
+    async def refuse(order: FetchRequest) -> None:
+        if order.url.endswith("/1"):
+            raise ServiceError(ErrorCode.TARGET_TLS, "No certificate.")
+
+    guarded.fleet.before_fetch = refuse
+    worker = guarded.worker()
+    task = asyncio.create_task(worker.run())
+    batch_id = (await a.http.post("/v1/batches", json=static_batch(urls(10)))).json()["id"]
+    async with asyncio.timeout(30):
+        while (await a.http.get(f"/v1/batches/{batch_id}")).json()["status"] != "completed":
+            await asyncio.sleep(0.02)
+    worker.stop()
+    await task
+    quotas = {one["kind"]: one for one in (await a.http.get("/v1/tenant")).json()["quotas"]}
+    assert quotas["capture"]["used"] == 9
+
+
+async def test_a_body_of_many_long_urls_is_taken(platform: Platform) -> None:
+    listed = [f"https://shop.test/{number}?{'q' * 1_500}" for number in range(1_000)]
+    assert (await submit(platform, static_batch(listed)))["counts"]["total"] == 1_000
 
 
 async def test_quota_and_size_follow_the_plan(guarded: Platform) -> None:
