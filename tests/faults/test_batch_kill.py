@@ -1,55 +1,131 @@
-"""SIGKILL of workers in the middle of a batch, on both databases: every URL ends exactly once."""
+"""SIGKILL of workers, of the renderer and of Redis in the middle of a batch: every URL ends exactly once."""
 
+import json
 import os
-import re
-import signal
+import socket
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from gateway.migrate import migrate
+from tests.bench.fetch import site
 from tests.fixtures.fleet import Fleet, served
+from tests.fixtures.programs import Program, running
+from tests.fixtures.redis import RedisServer
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(170)]
 
 URLS = 90
+_OPTIONS = {"tier": "static", "outputs": [{"kind": "html"}]}
+
+
+@dataclass
+class World:
+    """An API with a batch on it, and what its workers need."""
+
+    client: httpx2.Client
+    environment: dict[str, str]
+    log: Path
+    listed: list[str]
+    batch_id: str = ""
+
+    def submit(self, **more: object) -> None:
+        body = {"kind": "capture", "urls": self.listed, "options": _OPTIONS, **more}
+        self.batch_id = self.client.post("/v1/batches", json=body).raise_for_status().json()["id"]
+
+    def worker(self, stack: ExitStack) -> Program:
+        return stack.enter_context(running("worker", self.environment, self.log))
+
+    def progressed(self, succeeded: int) -> None:
+        """Wait until so many URLs have succeeded."""
+        give_up = time.monotonic() + 120
+        while (counts := self.seen()["counts"])["succeeded"] < succeeded:
+            assert time.monotonic() < give_up, counts
+            time.sleep(0.05)
+
+    def seen(self) -> dict[str, dict[str, int]]:
+        found: dict[str, dict[str, int]] = self.client.get(f"/v1/batches/{self.batch_id}").json()
+        return found
+
+    def check(self) -> None:
+        """Every URL has succeeded, once, and its content can be had."""
+        batch = self.seen()
+        assert batch["status"] == "completed"
+        counts = {name: count for name, count in batch["counts"].items() if count}
+        assert counts == {"total": len(self.listed), "succeeded": len(self.listed)}
+        accept = {"accept": "application/x-ndjson"}
+        answer = self.client.get(f"/v1/batches/{self.batch_id}/results", headers=accept)
+        lines = [json.loads(line) for line in answer.text.splitlines()]
+        assert Counter(line["url"] for line in lines) == dict.fromkeys(self.listed, 1)
+        for line in lines[:: len(lines) // 5]:
+            assert self.client.get(line["artifacts"]["html"]["links"]["self"]).status_code == 200
+        used = {quota["kind"]: quota["used"] for quota in self.client.get("/v1/tenant").json()["quotas"]}
+        assert used["capture"] == len(self.listed)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
 
 
 @contextmanager
-def gateway(command: str, environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run a gateway command until it says that it is ready; give the process and that line."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gateway", command],
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
+def world(url: str, folder: Path, listed: list[str], **more: str) -> Iterator[World]:
+    migrate(url)
+    port = str(free_port())
+    environment = {
+        "DATABASE_URL": url,
+        "BLOBS_URL": f"file://{folder / 'blobs'}",
+        "BLOBS_BASE_URL": f"http://127.0.0.1:{port}",
+        "BLOBS_SECRET": "0123456789abcdef0123456789abcdef",
+        "LEASE_SECONDS": "1.5",
+        "POLL_SECONDS": "0.1",
+        "MAX_CRASHES": "100",
+        "MAX_ATTEMPTS": "20",
+        "SHUTDOWN_GRACE_SECONDS": "0",
+        "EGRESS_ALLOW_PRIVATE": "shop.test",
+        **more,
+    }
+    log = folder / "log"
+    with (
+        running("api", {**environment, "PORT": port}, log) as api,
+        httpx2.Client(base_url=api.origin, timeout=60, trust_env=False) as client,
+    ):
+        yield World(client, {**environment, "PORT": "0"}, log, listed)
+
+
+@contextmanager
+def renderer(environment: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run a renderer until it says that it is ready."""
+    with log.open("a") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "renderer"],
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
     assert process.stdout is not None
     try:
-        yield process, process.stdout.readline()
+        assert "http://" in process.stdout.readline()
+        yield process
     finally:
-        process.kill()
-        process.wait()
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
         process.stdout.close()
 
 
-def progressed(client: httpx2.Client, batch_id: str, succeeded: int) -> dict[str, int]:
-    """Wait until so many URLs have succeeded."""
-    give_up = time.monotonic() + 120
-    while (batch := client.get(f"/v1/batches/{batch_id}").json())["counts"]["succeeded"] < succeeded:
-        assert time.monotonic() < give_up, batch["counts"]
-        time.sleep(0.05)
-    counts: dict[str, int] = batch["counts"]
-    return counts
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(170)
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_killed_workers_lose_no_url_and_end_none_twice(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
@@ -57,37 +133,66 @@ def test_killed_workers_lose_no_url_and_end_none_twice(
     url = f"sqlite+aiosqlite:///{tmp_path / 'cro.db'}"
     if kind == "postgres":
         url = request.getfixturevalue("postgres_database")
+    listed = [f"https://shop.test/{number}" for number in range(URLS)]
     fleet = Fleet()
     with ExitStack() as stack:
-        environment = {
-            "DATABASE_URL": url,
-            "BLOBS_URL": f"file://{tmp_path / 'blobs'}",
-            "RENDERER_URL": stack.enter_context(served(fleet.renderer())),
-            "LEASE_SECONDS": "1.5",
-            "POLL_SECONDS": "0.1",
-            "MAX_CRASHES": "100",
-            "EGRESS_ALLOW_PRIVATE": "shop.test",
-            "PORT": "0",
-        }
-        with gateway("migrate", environment) as (migration, _):
-            assert migration.wait(60) == 0
-        _, line = stack.enter_context(gateway("api", environment))
-        environment["BLOBS_BASE_URL"] = origin = re.findall(r"http://\S+", line)[0]
-        client = stack.enter_context(httpx2.Client(base_url=origin, timeout=60, trust_env=False))
-        listed = [f"https://shop.test/{number}" for number in range(URLS)]
-        options = {"tier": "static", "outputs": [{"kind": "html"}]}
-        body = {"kind": "capture", "urls": listed, "options": options, "concurrency": 20}
-        batch_id = client.post("/v1/batches", json=body).raise_for_status().json()["id"]
+        here = stack.enter_context(
+            world(url, tmp_path, listed, RENDERER_URL=stack.enter_context(served(fleet.renderer())))
+        )
+        here.submit(concurrency=20)
         for reached in (1, URLS // 3):
-            victim, line = stack.enter_context(gateway("worker", environment))
-            assert "ready" in line
-            progressed(client, batch_id, reached)
-            victim.send_signal(signal.SIGKILL)
-        stack.enter_context(gateway("worker", environment))
-        counts = progressed(client, batch_id, URLS)
-        batch = client.get(f"/v1/batches/{batch_id}").json()
-        answer = client.get(f"/v1/batches/{batch_id}/results", headers={"accept": "application/x-ndjson"})
-    assert batch["status"] == "completed"
-    assert {name: count for name, count in counts.items() if count} == {"total": URLS, "succeeded": URLS}
-    found = Counter(re.findall(r'"url":"(https://shop.test/\d+)"', answer.text))
-    assert found == dict.fromkeys(listed, 1)
+            victim = here.worker(stack)
+            here.progressed(reached)
+            victim.process.kill()
+        here.worker(stack)
+        here.progressed(URLS)
+        here.check()
+
+
+def test_a_killed_renderer_loses_no_url(postgres_database: str, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "scratch").mkdir()
+    with ExitStack() as stack:
+        port = stack.enter_context(site())
+        listed = [f"http://127.0.0.1:{port}/small{number}" for number in range(600)]
+        origin = f"http://127.0.0.1:{free_port()}"
+        allowed = f"127.0.0.1:{port}"
+        here = stack.enter_context(
+            world(postgres_database, tmp_path, listed, RENDERER_URL=origin, EGRESS_ALLOW_PRIVATE=allowed)
+        )
+        drawing = {
+            "PORT": origin.rpartition(":")[2],
+            "RENDERER_SLOTS": "1",
+            "RENDERER_SCRATCH": str(tmp_path / "scratch"),
+            "RENDERER_UPLOAD_ORIGINS": here.environment["BLOBS_BASE_URL"],
+            "EGRESS_ALLOW_PRIVATE": allowed,
+        }
+        here.worker(stack)
+        with renderer(drawing, here.log) as victim:
+            here.submit()
+            here.progressed(50)
+            victim.kill()
+            victim.wait()
+            assert here.seen()["counts"]["succeeded"] < len(listed), "it was over before: the test shows nothing"
+        stack.enter_context(renderer(drawing, here.log))
+        here.progressed(len(listed))
+        here.check()
+
+
+def test_a_killed_redis_loses_no_url(postgres_database: str, redis_server: RedisServer, tmp_path: Path) -> None:
+    listed = [f"https://shop.test/{number}" for number in range(300)]
+    fleet = Fleet()
+    with ExitStack() as stack:
+        origin = stack.enter_context(served(fleet.renderer()))
+        here = stack.enter_context(
+            world(postgres_database, tmp_path, listed, RENDERER_URL=origin, REDIS_URL=redis_server.url)
+        )
+        here.worker(stack)
+        here.submit(concurrency=20)
+        here.progressed(20)
+        redis_server.kill()
+        here.progressed(120)
+        assert here.seen()["counts"]["succeeded"] < len(listed), "it was over before: the test shows nothing"
+        redis_server.start()
+        here.progressed(len(listed))
+        here.check()
