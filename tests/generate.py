@@ -8,6 +8,7 @@ from pydantic_core import PydanticUndefined
 
 from analyzer.catalogue import markdown as rules_page
 from analyzer.judging.settings import ClaudeSettings
+from analyzer.rules import policy
 from analyzer.settings import AnalyzerSettings
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
@@ -17,7 +18,7 @@ from runtime.settings import Settings
 from runtime.telemetry import TelemetrySettings
 from standalone.settings import StandaloneSettings
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
 SETTINGS: dict[str, type[Settings]] = {
     "On one machine (`cro`)": StandaloneSettings,
     "Gateway: API and worker": GatewaySettings,
@@ -69,14 +70,25 @@ def openapi_page() -> str:
         return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
 
 
-PAGES = {"settings.md": settings_page, "openapi.json": openapi_page, "rules.md": rules_page}
+def thresholds_table() -> str:
+    """Return the rules' thresholds as JSON, for those who check a tenant's own without knowing the rules."""
+    limits = {name: dict(limits) for name, limits in policy.load().limits.items()}
+    return json.dumps(limits, indent=2) + "\n"
+
+
+PAGES = {
+    "packages/contracts/contracts/thresholds.json": thresholds_table,
+    "docs/settings.md": settings_page,
+    "docs/openapi.json": openapi_page,
+    "docs/rules.md": rules_page,
+}
 
 
 def main() -> None:
     """Write all pages."""
     for name, page in PAGES.items():
-        (DOCS / name).write_text(page(), encoding="utf-8")
-        print(f"docs/{name}")
+        (ROOT / name).write_text(page(), encoding="utf-8")
+        print(name)
 
 
 if __name__ == "__main__":

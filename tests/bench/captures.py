@@ -72,7 +72,11 @@ async def compare(in_flight: int, repeats: int, requests: int) -> list[str]:
     few = max(requests // 5, in_flight * 2)
 
     def contenders(host: str) -> list[tuple[AbstractAsyncContextManager[Contender], int]]:
-        return [(bare(), requests), (renderer(host, min(in_flight, 4)), requests), (launch_per_request(), few)]
+        return [
+            (bare(), requests),
+            (renderer(host, min(in_flight, 4), in_flight), requests),
+            (launch_per_request(), few),
+        ]
 
     title = f"### Viewport JPEG, {in_flight} in flight ({repeats} interleaved repeats of {requests})"
     return [title, "", *await _table(contenders, in_flight, repeats)]
@@ -83,7 +87,7 @@ async def layers(in_flight: int, repeats: int, requests: int) -> list[str]:
 
     def contenders(host: str) -> list[tuple[AbstractAsyncContextManager[Contender], int]]:
         steps = [ceiling.contender(step, host) for step in ceiling.ladder(in_flight)]
-        return [(opening, requests) for opening in (bare(), *steps, renderer(host, in_flight))]
+        return [(opening, requests) for opening in (bare(), *steps, renderer(host, in_flight, in_flight))]
 
     title = f"### What each layer costs, {in_flight} in flight ({repeats} interleaved repeats of {requests})"
     return [title, "", *await _table(contenders, in_flight, repeats)]

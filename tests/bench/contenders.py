@@ -95,9 +95,10 @@ async def launch_per_request() -> AsyncIterator[Contender]:
 
 
 @asynccontextmanager
-async def renderer(host: str, slots: int) -> AsyncIterator[Contender]:
-    """Our renderer as its own process, asked over HTTP for the same picture."""
-    env = {**os.environ, "EGRESS_ALLOW_PRIVATE": host, "RENDERER_SLOTS": str(slots), "PORT": "0"}
+async def renderer(host: str, slots: int, in_flight: int = 4) -> AsyncIterator[Contender]:
+    """Our renderer as its own process, asked over HTTP for the same picture; whoever finds no slot free waits."""
+    own = {"EGRESS_ALLOW_PRIVATE": host, "RENDERER_SLOTS": str(slots), "RENDERER_QUEUE": str(in_flight), "PORT": "0"}
+    env = {**os.environ, **own}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "renderer", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, env=env
     )

@@ -38,7 +38,8 @@ from tests.fixtures.redis import running_redis
 
 LINES = 200
 ACCEPT_PER_S = 300
-JOB = json.dumps({"url": "https://shop.test/", "preset": "rules"}).encode()
+JOB = json.dumps({"url": "https://shop.test/", "preset": "rules", "refresh": True}).encode()
+"""Each makes a job of its own: identical requests would share one."""
 _JSON = {"content-type": "application/json"}
 WORKERS = 8
 """Jobs in progress in the one worker of the overload: with renders of 0.2 s it does about forty a second at most."""

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from typing import cast
 
 from pydantic import ValidationError
 
-from contracts.analyze import AnalyzeRequest
+from contracts.analyze import AnalyzeRequest, Overrides
 from contracts.errors import ErrorCode
 from contracts.fetch import FetchRequest
 from contracts.geometry import VIEWPORTS, ViewportName
@@ -195,10 +196,17 @@ def analyze_order(
         downloads=downloads,
         asset_keys=keys,
         ai_budget_usd=extras.ai_budget_usd,
+        overrides=thresholds(job),
         ai_later=extras.ai_later,
         memo=extras.memo,
         budget_ms=_told(budget),
     )
+
+
+def thresholds(job: Claimed) -> Overrides:
+    """Return the thresholds that the tenant had moved when it asked."""
+    found = (job.options or {}).get("thresholds", {})
+    return cast("Overrides", found)
 
 
 def _told(budget: timedelta) -> int:

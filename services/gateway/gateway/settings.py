@@ -4,8 +4,10 @@ from datetime import timedelta
 from decimal import Decimal
 from hashlib import sha256
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from contracts import thresholds
+from contracts.analyze import Overrides
 from gateway.auth import AccessSettings
 from gateway.rates import Rate
 
@@ -118,6 +120,10 @@ class GatewaySettings(AccessSettings):
     ai_memo_days: int = Field(
         30, ge=0, le=365, description="how long a model's answer serves a page that has not changed; 0: never"
     )
+    rule_thresholds: Overrides = Field(
+        {},
+        description='thresholds of rules for tenants that have set none of their own: {"hero.density": {"warn": 150}}',
+    )
     retention_days: int = Field(30, ge=1, le=3_650, description="age at which ended jobs and their artifacts go")
     retention_days_by_tenant: dict[str, int] = Field({}, description="another age for some tenants, by their id")
     events_per_tenant: int = Field(
@@ -128,6 +134,13 @@ class GatewaySettings(AccessSettings):
     )
 
     egress_allow_private: str = Field("", description="private hosts that may be opened: 127.0.0.1:8000,shop.test")
+
+    @field_validator("rule_thresholds")
+    @classmethod
+    def _allowed(cls, value: Overrides) -> Overrides:
+        if value and (problems := thresholds.problems(value, thresholds.defaults(), "RULE_THRESHOLDS.")):
+            raise ValueError("; ".join(f"{one.field}: {one.message}" for one in problems))
+        return value
 
     @property
     def signing_key(self) -> bytes:

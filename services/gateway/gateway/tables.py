@@ -220,6 +220,8 @@ tenants = Table(
     Column("share", Double, nullable=False),
     Column("daily", DOCUMENT, nullable=False),
     Column("ai_budget_microusd", BigInteger),
+    # of rules, which the tenant has moved; null: none
+    Column("thresholds", DOCUMENT),
     Column("created_at", Instant, nullable=False),
     Column("disabled_at", Instant),
 )

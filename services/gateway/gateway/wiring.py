@@ -8,6 +8,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.analyze import Overrides
 from contracts.errors import ErrorCode
 from gateway import walls
 from gateway.access import plans
@@ -21,6 +22,7 @@ from gateway.blobs.files import FileBlobs
 from gateway.broker import Broker
 from gateway.db import Database
 from gateway.hints import Hints
+from gateway.jobs.states import Document
 from gateway.limits.local import Limiter
 from gateway.limits.policy import Rates
 from gateway.origin import address_of
@@ -79,6 +81,12 @@ class Caller:
     key_id: str | None = None
     scopes: frozenset[Scope] = EVERY_SCOPE
     plan: Plan = _NO_LIMITS
+    thresholds: Overrides = field(default_factory=dict)
+
+    @property
+    def options(self) -> Document | None:
+        """What this caller's analyses go by besides what the request says: its thresholds as they are now."""
+        return {"thresholds": self.thresholds} if self.thresholds else None
 
 
 # Async although they await nothing: FastAPI would send each request through a thread for either of them.
@@ -97,7 +105,7 @@ async def _caller(
     header: Annotated[str | None, Security(_HEADER)],
 ) -> Caller:
     if parts.settings.auth_mode is Auth.LOOPBACK:
-        caller = Caller(LOCAL_TENANT, plan=parts.plans[plans.LOCAL])
+        caller = Caller(LOCAL_TENANT, plan=parts.plans[plans.LOCAL], thresholds=parts.settings.rule_thresholds)
     else:
         key = bearer.credentials if bearer else header or ""
         found = await parts.keyring.credential(key, address_of(request.scope))
@@ -105,7 +113,8 @@ async def _caller(
         if plan is None:
             detail = "Something failed on our side."
             raise ServiceError(ErrorCode.INTERNAL, detail, reason=f"tenant {found.tenant_id}: no plan {found.plan!r}")
-        caller = Caller(found.tenant_id, found.key_id, found.scopes, plan)
+        thresholds = found.thresholds or parts.settings.rule_thresholds
+        caller = Caller(found.tenant_id, found.key_id, found.scopes, plan, thresholds)
     request.scope["state"]["caller"] = caller
     walls.bind(caller.tenant_id)
     return caller

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
@@ -74,7 +74,8 @@ def build(page: JudgedPage, pictures: Mapping[str, Picture]) -> SentPage:
         "sections": [_section_json(sent, pictures.get(key)) for key, sent in sections.items()],
     }
     shown = [facts.text for facts in page.facts.values()]
-    suspicious = any(map(holds_instructions, [*shown, *_told(sections.values()), _spoken(page.url)]))
+    told = _hidden(_told(sections.values()), shown)
+    suspicious = any(map(holds_instructions, [*shown, *told, _spoken(page.url)]))
     return SentPage(json.dumps(document, ensure_ascii=False), sections, suspicious)
 
 
@@ -83,6 +84,12 @@ def _told(sections: Iterable[SentSection]) -> Iterator[str]:
     for sent in sections:
         yield sent.text
         yield from (one.text for one in sent.elements.values())
+
+
+def _hidden(texts: Iterable[str], shown: Sequence[str]) -> Iterator[str]:
+    """Yield the texts that do not stand in the visible text, which is searched as a whole."""
+    visible = [clean(text, len(text) + 1) for text in shown]
+    return (text for text in texts if not any(text in whole for whole in visible))
 
 
 def _spoken(url: str) -> str:
@@ -138,10 +145,11 @@ def _elements(section: ResultSection, facts: PageFacts, room: int) -> Iterator[S
 
 def _prose(elements: Iterable[SentElement], room: int) -> str:
     """Join the words of a section's elements, each once: what stands inside another element is not repeated."""
-    prose = ""
+    prose = known = ""
     for one in elements:
-        if len(prose) + len(one.text) < room and comparable(one.text) not in comparable(prose):
-            prose = f"{prose} {one.text}".strip()
+        said = comparable(one.text)
+        if len(prose) + len(one.text) < room and said not in known:
+            prose, known = f"{prose} {one.text}".strip(), f"{known} {said}".strip()
     return prose
 
 

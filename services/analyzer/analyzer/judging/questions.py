@@ -4,6 +4,7 @@ Titles, categories and base severities are ours, so that page text can change ne
 conventions (grade C) unless a rule measures the same thing better.
 """
 
+import functools
 from dataclasses import dataclass
 
 from contracts.result import LiftFactor, Severity
@@ -254,6 +255,7 @@ SECTION_TYPES = (
 _ANYWHERE = "other"
 
 
+@functools.lru_cache(maxsize=64)  # asked for every finding; a model's answer may name any type
 def for_type(section_type: str) -> tuple[Question, ...]:
     """Return the questions for a type of section: its own, then those asked of every section."""
     kinds = dict.fromkeys((section_type, _ANYWHERE))

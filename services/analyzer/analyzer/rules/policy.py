@@ -38,6 +38,11 @@ class Policy:
     grade_factor: Mapping[Grade, float]
     most_points_of_grade_c: float
 
+    @property
+    def limits(self) -> dict[str, Mapping[str, float]]:
+        """The thresholds by rule and name."""
+        return {name: rule.limits for name, rule in self.rules.items()}
+
 
 def _rule(row: dict[str, object]) -> RulePolicy:
     weight, limits, severity = row["weight"], row.get("limits", {}), row["severity"]

@@ -1,6 +1,10 @@
-import pytest
+import re
 
-from analyzer.judging.canaries import holds_instructions
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from analyzer.judging.canaries import _IN_LATIN, holds_instructions
 
 
 @pytest.mark.parametrize(
@@ -33,3 +37,13 @@ def test_orders_to_a_model_are_noticed(text: str) -> None:
 )
 def test_ordinary_copy_is_not(text: str) -> None:
     assert not holds_instructions(text)
+
+
+@pytest.mark.parametrize(("words", "pattern"), _IN_LATIN)
+def test_whatever_a_pattern_matches_holds_one_of_its_words(words: tuple[str, ...], pattern: re.Pattern[str]) -> None:
+    @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(st.from_regex(pattern))
+    def holds(text: str) -> None:
+        assert any(word in text for word in words)
+
+    holds()

@@ -87,6 +87,11 @@ class Keyring:
         for digest in [digest for digest, (found, _) in self._good.items() if found.key_id == key_id]:
             del self._good[digest]
 
+    def forget_tenant(self, tenant_id: str) -> None:
+        """Look a tenant's keys up again: something about the account has changed."""
+        for digest in [digest for digest, (found, _) in self._good.items() if found.tenant_id == tenant_id]:
+            del self._good[digest]
+
     async def flush(self) -> None:
         """Write down which keys were used since the last time, in one statement."""
         used, self._used = self._used, set()

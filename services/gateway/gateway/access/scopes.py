@@ -19,6 +19,7 @@ class Scope(StrEnum):
     KEYS_ADMIN = "keys:admin"
     USAGE_READ = "usage:read"
     AUDIT_READ = "audit:read"
+    TENANT_ADMIN = "tenant:admin"
 
 
 EVERY_SCOPE = frozenset(Scope)

@@ -1,12 +1,13 @@
 """Looking keys up. The digest is the owner's proof, so these are the queries that name no tenant."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.analyze import Overrides
 from gateway.access.scopes import Scope, known
 from gateway.tables import api_keys, tenants
 from gateway.times import now_plus
@@ -23,6 +24,7 @@ class Credential:
     digest: str
     expires_at: datetime | None
     tenant_disabled: bool
+    thresholds: Overrides = field(default_factory=dict)
 
 
 async def find(db: AsyncConnection, digests: Collection[str]) -> Credential | None:
@@ -30,7 +32,7 @@ async def find(db: AsyncConnection, digests: Collection[str]) -> Credential | No
     alive = api_keys.c.revoked_at.is_(None) & (api_keys.c.expires_at.is_(None) | (api_keys.c.expires_at > now_plus()))
     source = api_keys.join(tenants, tenants.c.id == api_keys.c.tenant_id)
     statement = (
-        select(api_keys, tenants.c.plan, tenants.c.disabled_at)
+        select(api_keys, tenants.c.plan, tenants.c.disabled_at, tenants.c.thresholds)
         .select_from(source)
         .where(api_keys.c.digest.in_(digests), alive)
     )
@@ -45,6 +47,7 @@ async def find(db: AsyncConnection, digests: Collection[str]) -> Credential | No
         digest=row.digest,
         expires_at=row.expires_at,
         tenant_disabled=row.disabled_at is not None,
+        thresholds=row.thresholds or {},
     )
 
 

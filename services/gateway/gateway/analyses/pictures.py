@@ -41,11 +41,13 @@ async def create(parts: Parts, caller: Caller, sent: Sent, terms: Terms) -> Acce
     What was sent is decoded apart and made anew; only that is stored. The same bytes are decoded once.
     """
     kind_of(sent.data)
-    key = cache_key(Kind.ANALYSIS, f"upload:{hashlib.sha256(sent.data).hexdigest()}", {"preset": sent.preset})
+    asked = {"preset": sent.preset, **(caller.options or {})}
+    key = cache_key(Kind.ANALYSIS, f"upload:{hashlib.sha256(sent.data).hexdigest()}", asked)
     carrier: dict[str, str] = {}
     propagate.inject(carrier)
     address = _address(sent)
-    job = NewJob(caller.tenant_id, address, sent.preset, trace=carrier.get("traceparent", ""), cache_key=key)
+    trace = carrier.get("traceparent", "")
+    job = NewJob(caller.tenant_id, address, sent.preset, trace=trace, cache_key=key, options=caller.options)
     if found := await known(parts, job, terms):
         return found
     picture = await _stored(parts, caller, await parts.decoder.decode(sent.data), address.removeprefix("upload:"))

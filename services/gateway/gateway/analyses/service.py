@@ -58,8 +58,9 @@ async def create(parts: Parts, caller: Caller, url: str, preset: Preset, terms: 
     parts.policy.check_target(target)
     carrier: dict[str, str] = {}
     propagate.inject(carrier)
-    key = cache_key(Kind.ANALYSIS, target.url, {"preset": preset})
-    job = NewJob(caller.tenant_id, target.url, preset, trace=carrier.get("traceparent", ""), cache_key=key)
+    key = cache_key(Kind.ANALYSIS, target.url, {"preset": preset, **(caller.options or {})})
+    trace = carrier.get("traceparent", "")
+    job = NewJob(caller.tenant_id, target.url, preset, trace=trace, cache_key=key, options=caller.options)
     return await accept(parts, job, terms)
 
 

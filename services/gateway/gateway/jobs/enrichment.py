@@ -62,7 +62,7 @@ async def schedule(db: AsyncConnection, analysis: Claimed, delay: timedelta) -> 
         "kind": Kind.ENRICHMENT,
         "url": analysis.url,
         "preset": analysis.preset or "",
-        "options": {"analysis_id": analysis.id},
+        "options": {**(analysis.options or {}), "analysis_id": analysis.id},
         "trace": analysis.trace,
         "priority": int(Priority.BATCH),
         "order_key": key,

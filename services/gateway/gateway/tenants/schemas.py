@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from pydantic import Field
 
+from contracts.analyze import Overrides
 from contracts.fetch import Tier
 from contracts.wire import Wire
 from gateway.access.plans import Plan
@@ -46,6 +47,7 @@ class TenantRead(Wire):
     active_jobs: int
     waiting_jobs: int
     today: list[QuotaRead]
+    thresholds: Overrides = Field(description="of rules, where they differ from the defaults, for new analyses")
 
 
 def plan_read(plan: Plan) -> PlanRead:

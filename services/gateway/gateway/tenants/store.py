@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import func, insert, null, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.analyze import Overrides
 from gateway.access.plans import Plan
 from gateway.tables import IS_ACTIVE, IS_WAITING, jobs, tenants
 from gateway.times import now_plus
@@ -67,6 +68,12 @@ async def every(db: AsyncConnection) -> list[Tenant]:
 async def set_plan(db: AsyncConnection, tenant_id: str, plan: Plan) -> bool:
     """Give a tenant a plan. False: there is no such tenant."""
     statement = update(tenants).where(tenants.c.id == tenant_id).values(_terms(plan))
+    return bool((await db.execute(statement)).rowcount)
+
+
+async def set_thresholds(db: AsyncConnection, tenant_id: str, thresholds: Overrides) -> bool:
+    """Write a tenant's own thresholds; none at all means the defaults. False: there is no such tenant."""
+    statement = update(tenants).where(tenants.c.id == tenant_id).values(thresholds=thresholds or null())
     return bool((await db.execute(statement)).rowcount)
 
 
