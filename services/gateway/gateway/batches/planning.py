@@ -44,11 +44,12 @@ _REFUSED = frozenset({ErrorCode.URL_INVALID, ErrorCode.URL_FORBIDDEN, ErrorCode.
 
 @dataclass(frozen=True)
 class Rules:
-    """What this gateway lets this caller do."""
+    """What this gateway lets this caller do. `going_by`: what its analyses go by besides what a request says."""
 
     settings: GatewaySettings
     policy: AddressPolicy
     plan: Plan
+    going_by: Document | None = None
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def _work(kind: Kind, options: Document, rules: Rules) -> Work:
 def _analysed(options: Document, rules: Rules) -> Work:
     asked = _validated(AnalysisCreate, options)
     unit = Decimal(str(rules.settings.ai_reservation_usd.get(asked.preset, 0)))
-    return Work(asked.preset, None, None, light=False, unit_usd=unit)
+    return Work(asked.preset, rules.going_by, None, light=False, unit_usd=unit)
 
 
 def _captured(options: Document, rules: Rules) -> Work:
@@ -201,7 +202,7 @@ def _concurrency(asked: BatchAsked, work: Work) -> int:
 
 def _told(asked: BatchAsked, work: Work) -> Document:
     """Return what the batch shows of its request: nothing confidential."""
-    options = work.options if work.options is not None else {"preset": work.preset}
+    options = work.options if asked.kind is Kind.CAPTURE else {"preset": work.preset}
     ceiling = None if asked.max_cost_usd is None else str(asked.max_cost_usd)
     return {"options": options, "max_cost_usd": ceiling}
 

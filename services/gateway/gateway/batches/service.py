@@ -16,7 +16,7 @@ from gateway.hints import QUEUE, cancel_topic
 from gateway.idempotency import store as promises
 from gateway.idempotency.keys import Ticket
 from gateway.idempotency.store import Promise
-from gateway.jobs.states import BatchState
+from gateway.jobs.states import BatchState, Document
 from gateway.metrics import ACCEPTED
 from gateway.wiring import Caller, Parts
 from runtime import netguard
@@ -53,7 +53,7 @@ async def create(parts: Parts, caller: Caller, sent: Submission, ticket: Ticket 
             promise = await promises.find(db, ticket)
         if promise is not None:
             return await _replayed(parts, caller, promise, ticket)
-    rules = Rules(parts.settings, parts.policy, caller.plan)
+    rules = Rules(parts.settings, parts.policy, caller.plan, caller.options)
     sitemap = _sitemap(parts, sent)
     if sitemap is None:
         # Ten thousand URLs are a third of a second: others are served meanwhile.
@@ -95,8 +95,13 @@ def _new(caller: Caller, asked: BatchAsked, plotted: Plotted, sitemap: str | Non
         unit_microusd=int(plotted.unit_usd * _MICRO),
         trace=carrier.get("traceparent", ""),
         sitemap_url=sitemap,
-        wanted=asked.model_dump(mode="json", include=set(BatchAsked.model_fields)) if sitemap else None,
+        wanted=_wanted(caller, asked) if sitemap else None,
     )
+
+
+def _wanted(caller: Caller, asked: BatchAsked) -> Document:
+    fields = asked.model_dump(mode="json", include=set(BatchAsked.model_fields))
+    return {"asked": fields, "going_by": caller.options}
 
 
 async def _replayed(parts: Parts, caller: Caller, promise: Promise, ticket: Ticket) -> Made:

@@ -1,5 +1,6 @@
 """Reading a sitemap into a batch: an index of them, packed ones and plain lists too, over plain HTTP, under caps."""
 
+import asyncio
 import base64
 import html
 import re
@@ -71,20 +72,20 @@ class Sitemaps:
     async def run(self, job: Claimed) -> None:
         """Read the sitemap of `job` and fill its batch. Raises `ServiceError`, and `LeaseLostError` as pipelines do."""
         async with self.db.read() as db:
-            asked = await confidential.load(db, job)
+            wanted = await confidential.load(db, job)
             plan = await store.plan_of(db, job.tenant_id)
-        if asked is None:
+        if wanted is None:
             # Dropped only with the end of the job: whoever ended it was not us.
             raise LeaseLostError
         found = plans.load(self.settings.plans_file)
-        rules = Rules(
-            self.settings,
-            AddressPolicy.from_setting(self.settings.egress_allow_private),
-            plans.named(found, plan or plans.LOCAL),
-        )
+        policy = AddressPolicy.from_setting(self.settings.egress_allow_private)
+        going_by = wanted["going_by"]
+        assert going_by is None or isinstance(going_by, dict)
+        rules = Rules(self.settings, policy, plans.named(found, plan or plans.LOCAL), going_by)
+        asked = BatchAsked.model_validate(wanted["asked"])
         most = min(MAX_URLS, rules.plan.max_batch)
         urls = await self._urls(job, most + 1)
-        plotted = planning.plan_found(BatchAsked.model_validate(asked), (Entry(url=url) for url in urls[:most]), rules)
+        plotted = await asyncio.to_thread(planning.plan_found, asked, [Entry(url=url) for url in urls[:most]], rules)
         if len(urls) > most:
             detail = f"The sitemap lists more than {most:,} URLs; those from here on were left out."
             plotted.rejects.append(Reject(most, urls[most][:500], CUT_OFF, detail))
