@@ -58,7 +58,7 @@ def main() -> None:
         "documents": documents.report,
         "fetch": fetch.report,
         "rules": rules.report,
-        "batches": lambda: batches.report(batches.SHORT),
+        "batches": batches.report,
         "claim": lambda: ["### The queue", "", *asyncio.run(claim.report()), ""],
         "judging": judging.report,
         "fairness": lambda: ["### Fairness between tenants", "", *asyncio.run(fairness.report())],

@@ -32,7 +32,9 @@ _MARGIN = timedelta(seconds=2)
 _FIRST_ERROR_STATUS = 400
 _INDEX = re.compile(r"<(?:\w+:)?sitemapindex\b", re.IGNORECASE)
 # Not <image:loc> and its like: those are no pages.
-_LOC = re.compile(r"<loc\b[^<>]*>\s*(?:<!\[CDATA\[)?([^<>\[\]]*)(?:\]\]>)?\s*</loc\s*>", re.IGNORECASE)
+# Each way to go on begins with another character, so that no text takes more than one look.
+_LOC = re.compile(r"<loc\b[^<>]{0,200}>((?:[^<]|<!\[CDATA\[){0,4200})</loc\b", re.IGNORECASE)
+_CDATA = re.compile(r"\s*<!\[CDATA\[(.*)\]\]>\s*", re.DOTALL)
 _MARKUP = re.compile(r"\s*<")
 
 
@@ -56,9 +58,14 @@ def listed(text: str, most: int) -> Listed:
 
 def _addresses(text: str) -> Iterator[str]:
     if _MARKUP.match(text):
-        yield from (html.unescape(found.group(1)).strip() for found in _LOC.finditer(text))
+        yield from (_plain(found.group(1)) for found in _LOC.finditer(text))
     else:
         yield from (line.strip() for line in text.splitlines() if line.strip())
+
+
+def _plain(text: str) -> str:
+    packed = _CDATA.fullmatch(text)
+    return packed.group(1).strip() if packed else html.unescape(text).strip()
 
 
 @dataclass(frozen=True)
