@@ -147,14 +147,11 @@ async def show(parts: TheParts, caller: TheCaller, batch_id: BatchId) -> Respons
     "/{batch_id}/events",
     summary="Follow a batch",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {}}}, **refusals(ErrorCode.NOT_FOUND)},
+    responses={200: {"content": {"text/event-stream": {}}}, **refusals(ErrorCode.NOT_FOUND, ErrorCode.RATE_LIMITED)},
 )
-async def follow(request: Request, parts: TheParts, caller: TheCaller, batch_id: BatchId) -> StreamingResponse:
+async def follow(request: Request, parts: TheParts, caller: TheCaller, batch_id: BatchId) -> Response:
     """Server-sent events: `progress` when a count has moved, `ended` as the last one."""
-    record = await service.found(parts, caller, batch_id)
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    stream = events.stream(parts, caller, record, request.is_disconnected)
-    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+    return await events.answer(request, parts, caller, batch_id)
 
 
 @router.get(

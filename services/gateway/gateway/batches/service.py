@@ -12,7 +12,7 @@ from gateway.batches.planning import Plotted, Rules
 from gateway.batches.schemas import BatchAsked
 from gateway.batches.store import New, Record
 from gateway.batches.uploads import Submission
-from gateway.hints import QUEUE, cancel_topic
+from gateway.hints import QUEUE, batch_topic, cancel_topic
 from gateway.idempotency import store as promises
 from gateway.idempotency.keys import Ticket
 from gateway.idempotency.store import Promise
@@ -23,11 +23,6 @@ from runtime import netguard
 from runtime.errors import ServiceError
 
 _MICRO = Decimal(1_000_000)
-
-
-def batch_topic(batch_id: str) -> str:
-    """Name the topic of one batch's state."""
-    return f"batch:{batch_id}"
 
 
 def missing() -> ServiceError:

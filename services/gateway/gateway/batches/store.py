@@ -94,6 +94,11 @@ class Record:
     now: datetime
 
     @property
+    def counts(self) -> tuple[object, ...]:
+        """What a look at its progress shows."""
+        return self.state, self.held, self.in_queue, self.succeeded, self.failed, self.cancelled
+
+    @property
     def in_queue(self) -> int:
         """URLs that wait for a worker, or are in work."""
         return self.total - self.held - self.succeeded - self.failed - self.cancelled

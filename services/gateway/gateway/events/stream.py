@@ -28,8 +28,8 @@ MEDIA_TYPE = "text/event-stream"
 HEARTBEAT = timedelta(seconds=15)
 """Below the 30 to 60 s after which proxies close a silent connection."""
 
-_LONGEST_S = 900.0
-_RETRY_MS = 2_000
+LONGEST_S = 900.0
+RETRY_MS = 2_000
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 LastEventId = Annotated[
@@ -42,7 +42,7 @@ def responses(kind: Kind) -> dict[int | str, dict[str, Any]]:
     path = {Kind.ANALYSIS: "/v1/analyses/an_0193…", Kind.CAPTURE: "/v1/captures/cap_0193…"}[kind]
     job = {"id": path.rpartition("/")[2], "kind": kind.value, "status": "rendering", "attempt": 1}
     data = json.dumps({**job, "finished_at": None, "error_code": None, "links": {"self": path}}, ensure_ascii=False)
-    example = f"retry: {_RETRY_MS}\n\nid: 1-rendering\nevent: {kind.value}.rendering\ndata: {data}\n\n: still here\n\n"
+    example = f"retry: {RETRY_MS}\n\nid: 1-rendering\nevent: {kind.value}.rendering\ndata: {data}\n\n: still here\n\n"
     return {
         200: {
             "description": "The events, until the job has ended",
@@ -53,15 +53,17 @@ def responses(kind: Kind) -> dict[int | str, dict[str, Any]]:
     }
 
 
-class _Stream(StreamingResponse):
+class Stream(StreamingResponse):
     """A stream that holds one of its tenant's places for as long as it lives, however it ends."""
 
     def __init__(self, lines: AsyncIterator[str], places: Places, tenant_id: str) -> None:
+        """Say what is told, and whose place it takes."""
         super().__init__(lines, media_type=MEDIA_TYPE, headers=_HEADERS)
         self._places = places
         self._tenant_id = tenant_id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
         with self._places.taken(self._tenant_id):
             await super().__call__(scope, receive, send)
 
@@ -77,13 +79,13 @@ async def answer(request: Request, parts: Parts, subject: Subject, last_event_id
     parts.places.check(subject.tenant_id)
     if getattr(request.state, "head", False):
         return Response(media_type=MEDIA_TYPE, headers=_HEADERS)
-    return _Stream(_lines(parts.watch, subject, last_event_id), parts.places, subject.tenant_id)
+    return Stream(_lines(parts.watch, subject, last_event_id), parts.places, subject.tenant_id)
 
 
 async def _lines(watch: Watch, subject: Subject, told: str) -> AsyncIterator[str]:
     """Tell the present state unless it is known, and each that follows; end with the job."""
-    yield f"retry: {_RETRY_MS}\n\n"
-    ends = time.monotonic() + _LONGEST_S
+    yield f"retry: {RETRY_MS}\n\n"
+    ends = time.monotonic() + LONGEST_S
     try:
         async with watch.follow(subject) as feed:
             while (glimpse := feed.latest) is not None:
