@@ -86,13 +86,13 @@ def plan(asked: BatchAsked, entries: Iterable[Entry], rules: Rules) -> Plotted:
 
 def plan_empty(asked: BatchAsked, rules: Rules) -> Plotted:
     """Judge a batch whose URLs are not known yet. Raises as `plan` does."""
-    shared = _work(asked.kind, asked.options, rules)
+    shared = _work(asked.job_kind, asked.options, rules)
     return Plotted(_told(asked, shared), _concurrency(asked, shared), shared.unit_usd)
 
 
 def plan_found(asked: BatchAsked, entries: Iterable[Entry], rules: Rules) -> Plotted:
     """Judge a batch as `plan` does, but take it that no URL can be used."""
-    shared = _work(asked.kind, asked.options, rules)
+    shared = _work(asked.job_kind, asked.options, rules)
     made = Plotted(_told(asked, shared), _concurrency(asked, shared), shared.unit_usd)
     seen: dict[tuple[str, str], int] = {}
     hosts: Counter[str] = Counter()
@@ -102,7 +102,7 @@ def plan_found(asked: BatchAsked, entries: Iterable[Entry], rules: Rules) -> Plo
             raise _unusable("urls", f"at most {most:,} URLs in one batch")
         try:
             target = _target(entry, rules)
-            work = _work(asked.kind, {**asked.options, **entry.options}, rules) if entry.options else shared
+            work = _work(asked.job_kind, {**asked.options, **entry.options}, rules) if entry.options else shared
             first = seen.setdefault((target.url, repr(sorted(entry.options.items()))), place)
             if first != place:
                 made.rejects.append(_reject(place, entry, DUPLICATE, f"The same as the URL at place {first}."))
@@ -202,7 +202,7 @@ def _concurrency(asked: BatchAsked, work: Work) -> int:
 
 def _told(asked: BatchAsked, work: Work) -> Document:
     """Return what the batch shows of its request: nothing confidential."""
-    options = work.options if asked.kind is Kind.CAPTURE else {"preset": work.preset}
+    options = work.options if asked.job_kind is Kind.CAPTURE else {"preset": work.preset}
     ceiling = None if asked.max_cost_usd is None else str(asked.max_cost_usd)
     return {"options": options, "max_cost_usd": ceiling}
 

@@ -2,7 +2,8 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Literal, Self
+from enum import StrEnum
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -20,10 +21,17 @@ MAX_STATIC_CONCURRENCY = 500
 MAX_UNBLOCKER_CONCURRENCY = 3
 
 
+class BatchKind(StrEnum):
+    """What is done with each URL."""
+
+    ANALYSIS = "analysis"
+    CAPTURE = "capture"
+
+
 class BatchAsked(PublicInput):
     """What goes for all URLs of a batch."""
 
-    kind: Literal[Kind.ANALYSIS, Kind.CAPTURE] = Kind.ANALYSIS
+    kind: BatchKind = BatchKind.ANALYSIS
     options: Document = Field(
         default_factory=dict, description="for all URLs: the fields of a single analysis or capture, but `url`, `wait`"
     )
@@ -37,6 +45,11 @@ class BatchAsked(PublicInput):
     max_cost_usd: Decimal | None = Field(
         None, ge=0, le=1_000_000, description="what all URLs together may cost; those beyond it are cancelled"
     )
+
+    @property
+    def job_kind(self) -> Kind:
+        """The kind of the jobs that its URLs become."""
+        return Kind(self.kind.value)
 
 
 class BatchCreate(BatchAsked):

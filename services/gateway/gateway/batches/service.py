@@ -65,7 +65,7 @@ async def create(parts: Parts, caller: Caller, sent: Submission, ticket: Ticket 
     if promise is not None:
         assert ticket is not None
         return await _replayed(parts, caller, promise, ticket)
-    ACCEPTED.labels(sent.asked.kind.value, "batch").inc(len(plotted.items))
+    ACCEPTED.labels(sent.asked.job_kind.value, "batch").inc(len(plotted.items))
     await parts.hints.notify(QUEUE)
     return Made(await found(parts, caller, batch_id))
 
@@ -83,7 +83,7 @@ def _new(caller: Caller, asked: BatchAsked, plotted: Plotted, sitemap: str | Non
     propagate.inject(carrier)
     return New(
         tenant_id=caller.tenant_id,
-        kind=asked.kind,
+        kind=asked.job_kind,
         asked={**plotted.asked, "sitemap": sitemap},
         concurrency=plotted.concurrency,
         max_cost_microusd=None if asked.max_cost_usd is None else int(asked.max_cost_usd * _MICRO),
