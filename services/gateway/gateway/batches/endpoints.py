@@ -109,12 +109,11 @@ async def create(
 
 
 async def _document(parts: Parts, caller: Caller, record: Record) -> Response:
-    async with parts.db.read() as db:
-        running = await store.running(db, caller.tenant_id, record.id)
-        refused = []
-        if record.rejected:
+    refused = []
+    if record.rejected:
+        async with parts.db.read() as db:
             refused = await store.rejects(db, caller.tenant_id, record.id, _SHOWN_REJECTS, -1)
-    return Response(read(record, running, refused).model_dump_json(), media_type="application/json")
+    return Response(read(record, refused).model_dump_json(), media_type="application/json")
 
 
 @router.get("", summary="List batches, newest first", responses=refusals(ErrorCode.INVALID_REQUEST))
@@ -128,10 +127,9 @@ async def index(
     before = None if cursor is None else opened(parts, caller, _WHAT, cursor)
     async with parts.db.read() as db:
         records = await store.page(db, caller.tenant_id, limit + 1, before)
-        shown = records[:limit]
-        running = [await store.running(db, caller.tenant_id, one.id) if one.in_queue else 0 for one in shown]
+    shown = records[:limit]
     more = sealed(parts, caller, _WHAT, shown[-1].id) if len(records) > limit else None
-    data = [read(record, count, []) for record, count in zip(shown, running, strict=True)]
+    data = [read(record, []) for record in shown]
     return BatchPage(data=data, next_cursor=more)
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import structlog
 from fastapi import Request, Response
 
-from gateway.batches import service, store
+from gateway.batches import service
 from gateway.batches.schemas import read
 from gateway.batches.store import Record
 from gateway.events.stream import LONGEST_S, MEDIA_TYPE, RETRY_MS, Stream
@@ -39,7 +39,7 @@ async def _lines(parts: Parts, caller: Caller, first: Record) -> AsyncIterator[s
     try:
         while True:
             if shown is None or _moved(record, shown):
-                yield await _event(parts, caller, record)
+                yield _event(record)
                 shown, silent = record, 0
             if record.state.final or parts.watch.closed or time.monotonic() > ends:
                 return
@@ -58,9 +58,7 @@ def _moved(record: Record, shown: Record) -> bool:
     return record.counts != shown.counts
 
 
-async def _event(parts: Parts, caller: Caller, record: Record) -> str:
-    async with parts.db.read() as db:
-        running = await store.running(db, caller.tenant_id, record.id)
+def _event(record: Record) -> str:
     name = "ended" if record.state.final else "progress"
-    document = read(record, running, []).model_dump_json(exclude={"asked", "rejected"})
+    document = read(record, []).model_dump_json(exclude={"asked", "rejected"})
     return f"event: {name}\ndata: {document}\n\n"

@@ -172,7 +172,7 @@ def rejected(reject: Reject) -> RejectedUrl:
     return RejectedUrl(place=reject.place, url=reject.url, reason=reject.code, detail=reject.detail)
 
 
-def read(record: Record, running: int, rejects: list[Reject]) -> BatchRead:
+def read(record: Record, rejects: list[Reject]) -> BatchRead:
     """Show a batch."""
     path = path_of(record.id)
     rate, finish = _forecast(record)
@@ -184,8 +184,8 @@ def read(record: Record, running: int, rejects: list[Reject]) -> BatchRead:
         counts=BatchCounts(
             total=record.total,
             held=record.held,
-            queued=max(0, record.in_queue - running),
-            running=running,
+            queued=max(0, record.in_queue - record.running),
+            running=record.running,
             succeeded=record.succeeded,
             failed=record.failed,
             cancelled=record.cancelled,

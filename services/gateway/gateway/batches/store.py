@@ -11,12 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.analyze import Preset
 from contracts.errors import ErrorCode
-from gateway.jobs import accounts, admission, expansion, feeding, removal, spending, tallies
+from gateway.jobs import accounts, admission, expansion, removal, spending, tallies
 from gateway.jobs.admission import Terms
 from gateway.jobs.removal import Removal
 from gateway.jobs.states import BatchState, Claimed, Document, Kind, Priority, Stage, State
 from gateway.jobs.tallies import Ended
-from gateway.tables import IS_QUEUED, batch_rejects, batches, job_secrets, jobs, tenants
+from gateway.tables import IS_QUEUED, IS_RUNNING, batch_rejects, batches, job_secrets, jobs, tenants
 from gateway.times import Instant, now_plus
 from runtime.ids import new_id
 
@@ -68,7 +68,7 @@ class New:
 
 @dataclass(frozen=True)
 class Record:
-    """A batch as it is stored; `now` is the database's clock."""
+    """A batch at one moment: `running` of its URLs are in work, and `now` is the database's clock."""
 
     id: str
     tenant_id: str
@@ -91,6 +91,7 @@ class Record:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    running: int
     now: datetime
 
     @property
@@ -104,8 +105,16 @@ class Record:
         return self.total - self.held - self.succeeded - self.failed - self.cancelled
 
 
-_NAMES = [name for name in Record.__dataclass_fields__ if name != "now"]
-_COLUMNS = [batches.c[name] for name in _NAMES]
+# Of what all batches have in work, never of a whole batch; in the statement of the counters, or they would not agree.
+_RUNNING = (
+    select(func.count())
+    .select_from(jobs)
+    .where(jobs.c.batch_id == batches.c.id, jobs.c.tenant_id == batches.c.tenant_id, IS_RUNNING)
+    .correlate(batches)
+    .scalar_subquery()
+)
+_NAMES = [name for name in Record.__dataclass_fields__ if name in batches.c]
+_COLUMNS = (*(batches.c[name] for name in _NAMES), _RUNNING.label("running"), now_plus().label("now"))
 
 
 def _record(row: Row[*tuple[Any, ...]]) -> Record:
@@ -238,21 +247,16 @@ async def get(db: AsyncConnection, tenant_id: str, batch_id: str) -> Record | No
 
 
 async def _one(db: AsyncConnection, condition: Any) -> Record | None:  # noqa: ANN401  # a condition
-    row = (await db.execute(select(*_COLUMNS, now_plus().label("now")).where(condition))).first()
+    row = (await db.execute(select(*_COLUMNS).where(condition))).first()
     return None if row is None else _record(row)
 
 
 async def page(db: AsyncConnection, tenant_id: str, limit: int, before: str | None) -> list[Record]:
     """Return up to `limit` batches older than `before`, newest first."""
-    statement = select(*_COLUMNS, now_plus().label("now")).where(batches.c.tenant_id == tenant_id)
+    statement = select(*_COLUMNS).where(batches.c.tenant_id == tenant_id)
     if before is not None:
         statement = statement.where(batches.c.id < before)
     return [_record(row) for row in await db.execute(statement.order_by(batches.c.id.desc()).limit(limit))]
-
-
-async def running(db: AsyncConnection, tenant_id: str, batch_id: str) -> int:
-    """Count the URLs that are in work."""
-    return await feeding.running(db, tenant_id, batch_id)
 
 
 async def rejects(db: AsyncConnection, tenant_id: str, batch_id: str, limit: int, after: int) -> list[Reject]:
@@ -324,13 +328,22 @@ async def block(
 
 
 async def pause(db: AsyncConnection, tenant_id: str, batch_id: str) -> bool:
-    """Let nothing more into the queue and take back what waits there. False: it has ended, or there is none."""
-    mine = (jobs.c.batch_id == batch_id) & (jobs.c.tenant_id == tenant_id)
-    back = (await db.execute(update(jobs).where(mine, IS_QUEUED).values(state=State.HELD))).rowcount
+    """Let nothing more into the queue and take back what waits there. False: it has ended, or there is none.
+
+    The batch's row comes first, or somebody who lets URLs in at this moment would leave them there. So no row of a job
+    is waited for: whoever holds one is about to take it, and may.
+    """
     own = (batches.c.id == batch_id) & (batches.c.tenant_id == tenant_id)
     still = batches.c.state.in_([state for state in BatchState if not state.final])
-    statement = update(batches).where(own, still).values(state=BatchState.PAUSED, held=batches.c.held + back)
-    return bool((await db.execute(statement)).rowcount)
+    if not (await db.execute(update(batches).where(own, still).values(state=BatchState.PAUSED))).rowcount:
+        return False
+    mine = (jobs.c.batch_id == batch_id) & (jobs.c.tenant_id == tenant_id)
+    queued = select(jobs.c.id).where(mine, IS_QUEUED).with_for_update(skip_locked=True)
+    back = list((await db.execute(queued)).scalars())
+    for chunk in _chunks(back):
+        await db.execute(update(jobs).where(mine, jobs.c.id.in_(chunk)).values(state=State.HELD))
+    await db.execute(update(batches).where(own).values(held=batches.c.held + len(back)))
+    return True
 
 
 async def resume(db: AsyncConnection, tenant_id: str, batch_id: str) -> bool:

@@ -14,7 +14,7 @@ from gateway.jobs import accounts, admission, intake, tallies
 from gateway.jobs.intake import Lane
 from gateway.jobs.states import BatchState, Kind, Priority, State
 from gateway.jobs.tallies import Ended
-from gateway.tables import IS_FED, IS_HELD, IS_RUNNING, batches, jobs
+from gateway.tables import IS_FED, IS_HELD, batches, jobs
 from gateway.times import now_plus
 
 _LOOK = 100
@@ -116,9 +116,3 @@ async def refuse(db: AsyncConnection, batch: Hungry) -> int:
         await accounts.give_back_many(db, batch.tenant_id, Kind(rows[0].kind), [row.quota_day for row in rows])
         await tallies.ended(db, batch.id, Ended(State.CANCELLED, len(rows), held=len(rows)))
     return len(rows)
-
-
-async def running(db: AsyncConnection, tenant_id: str, batch_id: str) -> int:
-    """Count the URLs of a batch that are in work: a look at what all batches have in work, never at the whole batch."""
-    mine = (jobs.c.tenant_id == tenant_id) & (jobs.c.batch_id == batch_id)
-    return int((await db.execute(select(func.count()).select_from(jobs).where(mine, IS_RUNNING))).scalar_one())
