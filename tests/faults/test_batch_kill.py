@@ -67,7 +67,7 @@ class World:
         assert Counter(line["url"] for line in lines) == dict.fromkeys(self.listed, 1)
         for line in lines[:: len(lines) // 5]:
             assert self.client.get(line["artifacts"]["html"]["links"]["self"]).status_code == 200
-        used = {quota["kind"]: quota["used"] for quota in self.client.get("/v1/tenant").json()["quotas"]}
+        used = {quota["kind"]: quota["used"] for quota in self.client.get("/v1/tenant").json()["today"]}
         assert used["capture"] == len(self.listed)
 
 

@@ -438,7 +438,7 @@ async def test_what_fails_is_given_back_to_the_quota(guarded: Platform) -> None:
             await asyncio.sleep(0.02)
     worker.stop()
     await task
-    quotas = {one["kind"]: one for one in (await a.http.get("/v1/tenant")).json()["quotas"]}
+    quotas = {one["kind"]: one for one in (await a.http.get("/v1/tenant")).json()["today"]}
     assert quotas["capture"]["used"] == 9
 
 
