@@ -12,7 +12,7 @@ from contracts.result import Analyzed
 from gateway import metrics
 from gateway.batches.sitemaps import Sitemaps
 from gateway.db import Database, Write
-from gateway.hints import QUEUE, Hints, job_topic
+from gateway.hints import DELIVERIES, QUEUE, Hints, job_topic
 from gateway.jobs import enrichment, expansion, leases, outcomes
 from gateway.jobs.delays import after_absence, after_busy, after_outage, backoff
 from gateway.jobs.states import Claimed, Kind, LeaseLostError, NotEnoughError, State
@@ -156,6 +156,7 @@ class Attempts:
         metrics.FINISHED.labels(state.value, code).inc()
         log.info("job_ended", kind=job.kind.value, state=state.value, code=code)
         await self._hints.notify(job_topic(job.id if job.kind is not Kind.ENRICHMENT else enrichment.target(job)))
+        await self._hints.notify(DELIVERIES)
 
     def _dropped(self, reason: str) -> None:
         metrics.FENCED.inc()

@@ -12,8 +12,9 @@ from gateway import metrics
 from gateway.attempts import Attempts, Works
 from gateway.batches.sitemaps import Sitemaps
 from gateway.db import Database
+from gateway.deliveries.courier import Courier
 from gateway.gathering import Gathering
-from gateway.hints import QUEUE, Hints, cancel_topic, job_topic
+from gateway.hints import DELIVERIES, QUEUE, Hints, cancel_topic, job_topic
 from gateway.housekeeping import Housekeeper
 from gateway.jobs import admission, confidential, enrichment, expansion, feeding, leases, memos, records, spending
 from gateway.jobs.states import Claimed, Weight
@@ -50,6 +51,7 @@ class Worker:
         pipeline = Pipeline(db, ports, self._room, settings, self._gathering)
         works = Works(pipeline, Sitemaps(db, ports.renderer, settings))
         self._attempts = Attempts(db, hints, works, self._room, settings)
+        self._courier = Courier(self.id, db, hints, settings)
         self._housekeeper = Housekeeper(db, ports.blobs, settings)
         self._stopping = False
         self._over = asyncio.Event()
@@ -60,6 +62,7 @@ class Worker:
     def stop(self) -> None:
         """Claim nothing more; finish what is in progress, or give it back when the drain time is over."""
         self._stopping = True
+        self._courier.stop()
         self._room.changed.set()
 
     async def run(self) -> None:
@@ -74,6 +77,7 @@ class Worker:
                 (_HOUSE_S, "housekeeping", self._housekeeper.tick),
             ):
                 group.create_task(self._every(seconds, name, tick))
+            group.create_task(self._courier.run())
             while not self._stopping:
                 await self._round(group)
             await self._drain()
@@ -185,6 +189,7 @@ class Worker:
             elif fed.too_dear:
                 async with self._db.begin() as db:
                     refused = await feeding.refuse(db, batch)
+                await self._hints.notify(DELIVERIES)
                 log.info("batch_too_dear", batch_id=batch.id, refused=refused)
 
     async def _sweep(self) -> None:
@@ -227,6 +232,8 @@ class Worker:
                     await enrichment.abandon(db, job.id)
                     await expansion.abandon(db, job.id)
             await self._hints.notify(job_topic(job.id) if job.dead else QUEUE)
+        if any(job.dead for job in reaped):
+            await self._hints.notify(DELIVERIES)
 
     async def _drain(self) -> None:
         for patience_s in (self._settings.drain_seconds, None):

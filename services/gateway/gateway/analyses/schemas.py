@@ -12,6 +12,7 @@ from contracts.wire import Wire
 from gateway.analyses.store import Record
 from gateway.jobs.states import State
 from gateway.patience import MAX_WAIT_S
+from gateway.receivers import WebhookUrl
 from gateway.reuse.schemas import Reuse
 
 
@@ -23,6 +24,7 @@ class _Asked(Reuse):
         le=MAX_WAIT_S,
         description="seconds to wait for the result; the header `Prefer: wait=N` does the same",
     )
+    webhook_url: WebhookUrl = None
 
 
 class PictureCreate(_Asked):

@@ -38,7 +38,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 _SHOWN = 500
 _ANY_URL = "https://example.com/"
-_NOT_HERE = ("url", "wait")
+_NOT_HERE = ("url", "wait", "max_age", "refresh", "store", "webhook_url")
 _REFUSED = frozenset({ErrorCode.URL_INVALID, ErrorCode.URL_FORBIDDEN, ErrorCode.INVALID_REQUEST})
 
 

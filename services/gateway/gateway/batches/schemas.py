@@ -12,6 +12,7 @@ from contracts.wire import PublicInput, Wire
 from gateway.batches.entries import Entry
 from gateway.batches.store import Record, Reject
 from gateway.jobs.states import BatchState, Document, Kind
+from gateway.receivers import WebhookUrl
 
 BATCHES = "/v1/batches"
 MAX_URLS = 10_000
@@ -28,12 +29,20 @@ class BatchKind(StrEnum):
     CAPTURE = "capture"
 
 
+class WebhookEvents(StrEnum):
+    """What is told of a batch."""
+
+    END = "end"
+    EACH = "each"
+
+
 class BatchAsked(PublicInput):
     """What goes for all URLs of a batch."""
 
     kind: BatchKind = BatchKind.ANALYSIS
     options: Document = Field(
-        default_factory=dict, description="for all URLs: the fields of a single analysis or capture, but `url`, `wait`"
+        default_factory=dict,
+        description="for all URLs: what a single analysis or capture may say of how it is made",
     )
     concurrency: int | None = Field(
         None,
@@ -44,6 +53,12 @@ class BatchAsked(PublicInput):
     )
     max_cost_usd: Decimal | None = Field(
         None, ge=0, le=1_000_000, description="what all URLs together may cost; those beyond it are cancelled"
+    )
+
+    webhook_url: WebhookUrl = None
+    webhook_events: WebhookEvents = Field(
+        WebhookEvents.END,
+        description="what `webhook_url` and your endpoints are told: the end of the batch, or `each` URL's, too",
     )
 
     @property

@@ -1,7 +1,7 @@
 """Accepting a batch, ending it, holding it, letting it go on."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from opentelemetry import propagate
@@ -9,15 +9,16 @@ from opentelemetry import propagate
 from contracts.errors import ErrorCode
 from gateway.batches import planning, store
 from gateway.batches.planning import Plotted, Rules
-from gateway.batches.schemas import BatchAsked
+from gateway.batches.schemas import BatchAsked, WebhookEvents
 from gateway.batches.store import New, Record
 from gateway.batches.uploads import Submission
-from gateway.hints import QUEUE, batch_topic, cancel_topic
+from gateway.hints import DELIVERIES, QUEUE, batch_topic, cancel_topic
 from gateway.idempotency import store as promises
 from gateway.idempotency.keys import Ticket
 from gateway.idempotency.store import Promise
 from gateway.jobs.states import BatchState, Document
 from gateway.metrics import ACCEPTED
+from gateway.receivers import receiver
 from gateway.wiring import Caller, Parts
 from runtime import netguard
 from runtime.errors import ServiceError
@@ -55,7 +56,8 @@ async def create(parts: Parts, caller: Caller, sent: Submission, ticket: Ticket 
         plotted = await asyncio.to_thread(planning.plan, sent.asked, sent.entries, rules)
     else:
         plotted = planning.plan_empty(sent.asked, rules)
-    new = _new(caller, sent.asked, plotted, sitemap)
+    webhook_url = receiver(parts, sent.asked.webhook_url)
+    new = replace(_new(caller, sent.asked, plotted, sitemap), webhook_url=webhook_url)
     async with parts.turns.taken(("tenant", caller.tenant_id)), parts.db.begin() as db:
         promise = None if ticket is None else await promises.claim(db, ticket)
         if promise is None:
@@ -91,6 +93,7 @@ def _new(caller: Caller, asked: BatchAsked, plotted: Plotted, sitemap: str | Non
         trace=carrier.get("traceparent", ""),
         sitemap_url=sitemap,
         wanted=_wanted(caller, asked) if sitemap else None,
+        webhook_each=int(asked.webhook_events is WebhookEvents.EACH),
     )
 
 
@@ -124,6 +127,7 @@ async def cancel(parts: Parts, caller: Caller, batch_id: str) -> Record:
         working = await store.cancel(db, caller.tenant_id, batch_id)
     for job_id in working:
         await parts.hints.notify(cancel_topic(job_id))
+    await parts.hints.notify(DELIVERIES)
     return await _changed(parts, caller, batch_id)
 
 

@@ -62,6 +62,8 @@ class New:
     max_cost_microusd: int | None
     unit_microusd: int
     trace: str
+    webhook_url: str | None = None
+    webhook_each: int = 0
     sitemap_url: str | None = None
     wanted: Document | None = field(default=None, repr=False)
 
@@ -179,6 +181,8 @@ async def fill(
         values |= {"state": BatchState.COMPLETED, "finished_at": now_plus()}
     await db.execute(update(batches).where(own).values(values))
     await _add_rejects(db, job.tenant_id, batch_id, rejects)
+    if not items:
+        await tallies.over(db, job.tenant_id, batch_id)
     return True
 
 
@@ -381,7 +385,9 @@ async def cancel(db: AsyncConnection, tenant_id: str, batch_id: str) -> list[str
     await accounts.give_back_many(db, tenant_id, Kind(kind), [row.quota_day for row in found])
     still = batches.c.state.in_([state for state in BatchState if not state.final])
     ended = {"state": BatchState.CANCELLED, "finished_at": now_plus()}
-    await db.execute(update(batches).where(own, still).values(ended))
+    changed = (await db.execute(update(batches).where(own, still).values(ended))).rowcount
+    if changed and not found:
+        await tallies.over(db, tenant_id, batch_id)
     if found:
         held = sum(row.state == State.HELD for row in found)
         await tallies.ended(db, batch_id, Ended(State.CANCELLED, len(found), held=held))

@@ -16,10 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.render import RenderResult
 from contracts.result import Analysis, Analyzed
-from gateway.jobs import events, memos, outcomes, spending
-from gateway.jobs.events import EventType
+from gateway.jobs import announcing, events, memos, outcomes, spending
 from gateway.jobs.leases import mine, release
 from gateway.jobs.states import Claimed, Kind, Priority, Stage, State
+from gateway.outbox.events import EventType
 from gateway.tables import jobs, renders, results
 from gateway.times import now_plus
 
@@ -107,6 +107,7 @@ async def _told(db: AsyncConnection, job: Claimed, analyzed: Analyzed) -> None:
     seen = sum(finding.source != "rule" for finding in analyzed.findings)
     document = {"overall": analyzed.scores.overall, "findings": len(analyzed.findings), "ai_findings": seen}
     await events.record(db, job.tenant_id, target(job), EventType.ANALYSIS_ENRICHED, {**document, "url": job.url})
+    await announcing.enriched(db, job.tenant_id, target(job), analyzed.public())
 
 
 async def put_off(db: AsyncConnection, job: Claimed, analyzed: Analyzed, delay: timedelta) -> bool:

@@ -4,7 +4,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import ErrorCode
-from gateway.jobs import admission, confidential, intake
+from gateway.jobs import admission, confidential, intake, tallies
 from gateway.jobs.intake import Lane
 from gateway.jobs.leases import mine
 from gateway.jobs.states import BatchState, Claimed, Document, Kind, Priority, Stage, State
@@ -70,3 +70,4 @@ async def stillborn(db: AsyncConnection, tenant_id: str, batch_id: str, code: st
         "finished_at": now_plus(),
     }
     await db.execute(update(batches).where(mine).values(values))
+    await tallies.over(db, tenant_id, batch_id)

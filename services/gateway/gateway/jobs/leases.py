@@ -25,7 +25,7 @@ from contracts.analyze import Preset
 from contracts.errors import ErrorCode
 from gateway.jobs import accounts, admission, spending, tallies
 from gateway.jobs.states import Claimed, Document, Kind, Priority, Stage, State, Weight
-from gateway.jobs.tallies import Ended
+from gateway.jobs.tallies import Ended, Lone
 from gateway.tables import IS_HEAVY, IS_LIGHT, IS_QUEUED, IS_RUNNING, jobs
 from gateway.times import now_plus
 from runtime.errors import ServiceError
@@ -175,8 +175,11 @@ async def reap(db: AsyncConnection, max_crashes: int) -> Sequence[Reaped]:
     for tenant_id, _, _, job_id in dead:
         await admission.promote(db, tenant_id)
         await accounts.give_back(db, tenant_id, job_id, State.FAILED)
-    for batch_id in sorted(row.batch_id for row in rows if row.state == State.FAILED and row.batch_id):
-        await tallies.ended(db, batch_id, Ended(State.FAILED))
+    for lone in sorted(
+        (Lone(row.tenant_id, row.id, row.batch_id) for row in rows if row.state == State.FAILED),
+        key=lambda one: (one.batch_id or "", one.job_id),
+    ):
+        await tallies.end(db, lone, Ended(State.FAILED))
     return [Reaped(row.id, row.state == State.FAILED) for row in rows]
 
 

@@ -14,7 +14,7 @@ from gateway.jobs import accounts, admission, briefs, confidential, records, spe
 from gateway.jobs.lasting import may_be_given_again
 from gateway.jobs.leases import mine
 from gateway.jobs.states import Claimed, Kind, Stage, State
-from gateway.jobs.tallies import Ended
+from gateway.jobs.tallies import Ended, Lone
 from gateway.tables import jobs, renders, results
 from gateway.times import now_plus
 from runtime.errors import ServiceError
@@ -87,9 +87,9 @@ async def finish(db: AsyncConnection, job: Claimed, result: Wire, keys: dict[str
     await admission.promote(db, job.tenant_id)
     cost = result.cost_usd if isinstance(result, FetchResult) else cost
     await accounts.book(db, job, cost)
-    if job.batch_id:
-        tier = result.tier if isinstance(result, FetchResult) else Tier.BROWSER
-        await tallies.ended(db, job.batch_id, Ended(State.SUCCEEDED, tier=tier, cost_microusd=accounts.micro(cost)))
+    tier = result.tier if isinstance(result, FetchResult) else Tier.BROWSER
+    ended = Ended(State.SUCCEEDED, tier=tier, cost_microusd=accounts.micro(cost))
+    await tallies.end(db, Lone(job.tenant_id, job.id, job.batch_id), ended, result)
     return True
 
 
@@ -103,8 +103,7 @@ async def fail(db: AsyncConnection, job: Claimed, error: ServiceError) -> bool:
         await spending.release(db, job.id)
         await admission.promote(db, job.tenant_id)
         await accounts.give_back(db, job.tenant_id, job.id, State.FAILED)
-        if job.batch_id:
-            await tallies.ended(db, job.batch_id, Ended(State.FAILED))
+        await tallies.end(db, Lone(job.tenant_id, job.id, job.batch_id), Ended(State.FAILED))
         return True
     return await _ended_by_us(db, job, State.FAILED)
 
@@ -130,8 +129,8 @@ async def cancel(db: AsyncConnection, kind: Kind, tenant_id: str, job_id: str) -
     await spending.release(db, job_id)
     await admission.promote(db, tenant_id)
     await accounts.give_back(db, tenant_id, job_id, State.CANCELLED)
-    if was is not None and was.batch_id:
-        await tallies.ended(db, was.batch_id, Ended(State.CANCELLED, held=int(was.state == State.HELD)))
+    lone = Lone(tenant_id, job_id, was.batch_id if was else None)
+    await tallies.end(db, lone, Ended(State.CANCELLED, held=int(was is not None and was.state == State.HELD)))
     return True
 
 

@@ -13,10 +13,10 @@ from sqlalchemy import Row, bindparam, delete, insert, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.fetch import FetchResult, Tier
-from gateway.jobs import accounts, admission, briefs, tallies
+from gateway.jobs import accounts, admission, announcing, briefs, tallies
 from gateway.jobs.accounts import Booked
 from gateway.jobs.states import Claimed, State
-from gateway.jobs.tallies import Ended
+from gateway.jobs.tallies import Ended, Listener
 from gateway.tables import job_secrets, jobs, results
 from gateway.times import now_plus
 
@@ -44,7 +44,7 @@ async def finish_all(db: AsyncConnection, done: Sequence[Done]) -> set[tuple[str
         for tenant_id in sorted({one.job.tenant_id for one in ours}):
             await admission.promote(db, tenant_id)
         await accounts.book_many(db, [_booked(one, rows[one.job.id]) for one in ours])
-        await _count(db, ours)
+        await _count(db, sorted(ours, key=lambda one: one.job.id))
     return before | {one.job.key for one in ours}
 
 
@@ -91,6 +91,12 @@ async def _count(db: AsyncConnection, ours: Sequence[Done]) -> None:
         assert one.job.batch_id is not None
         counts[one.job.batch_id, one.result.tier] += 1
         costs[one.job.batch_id, one.result.tier] += accounts.micro(one.result.cost_usd)
+    listeners: dict[str, Listener] = {}
     for (batch_id, tier), count in sorted(counts.items()):
         cost = costs[batch_id, tier]
-        await tallies.ended(db, batch_id, Ended(State.SUCCEEDED, count, tier=tier, cost_microusd=cost))
+        ended = Ended(State.SUCCEEDED, count, tier=tier, cost_microusd=cost)
+        listeners[batch_id] = await tallies.ended(db, batch_id, ended)
+    for one in ours:
+        listener = listeners[one.job.batch_id or ""]
+        if listener.each:
+            await announcing.ended(db, one.job.tenant_id, one.job.id, one.result, also=listener.url)
