@@ -9,10 +9,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from contracts.errors import ErrorCode
 from contracts.fetch import FetchRequest, Reason, Tier, TierAttempt
 from gateway.jobs import feeding
+from gateway.tables import webhook_deliveries, webhook_events
 from runtime.errors import ServiceError
 from tests.fixtures.accounts import account
 from tests.fixtures.gateway import Platform
@@ -114,6 +116,7 @@ async def test_unusable_and_repeated_urls_are_set_aside_with_reasons(platform: P
         ({"options": {"tier": "auto"}, "concurrency": 101}, "concurrency"),
         ({"options": {"tier": "unblocker"}, "concurrency": 4}, "concurrency"),
         ({"options": {"wait": 3}}, "options.wait"),
+        ({"options": {"max_age": 3}}, "options.max_age"),
         ({"colour": "red"}, "colour"),
     ],
 )
@@ -192,12 +195,14 @@ async def test_a_failed_url_is_told_and_can_be_tried_again(working: Platform) ->
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert (rows[3]["error"], rows[3]["detail"]) == ("target_tls", "'=cmd() is no certificate.")
     assert rows[0]["status"] == "succeeded"
+    other = f"/v1/captures/{(await lines(working, batch_id))[1]['id']}"
+    before = (await working.http.get(other)).json()["finished_at"]
     broken = False
     again = await working.http.post(f"/v1/batches/{batch_id}/retry-failed")
     assert again.status_code == 200
     assert (await ended(working, batch_id))["counts"]["succeeded"] == 6
     assert (await working.http.post(f"/v1/batches/{batch_id}/retry-failed")).status_code == 409
-    assert Counter(order.url for order in working.fleet.fetches)["https://shop.test/1"] == 1
+    assert (await working.http.get(other)).json()["finished_at"] == before
 
 
 async def test_pages_and_partial_results(platform: Platform) -> None:
@@ -377,6 +382,44 @@ async def test_results_are_whole_lines_in_order_whatever_became_of_each(platform
     assert [one for one in again if not one["url"].endswith("7")] == [
         one for one in done if not one["url"].endswith("7")
     ]
+
+
+async def told(platform: Platform) -> Counter[str]:
+    async with platform.parts.db.read() as db:
+        return Counter((await db.execute(select(webhook_events.c.type))).scalars())
+
+
+@pytest.mark.parametrize(("events", "each"), [("end", 0), ("each", 3)])
+async def test_the_end_is_told_and_that_of_each_url_where_it_is_wanted(
+    working: Platform, events: str, each: int
+) -> None:
+    async def refuse(order: FetchRequest) -> None:
+        if order.url.endswith("/1"):
+            raise ServiceError(ErrorCode.TARGET_TLS, "No certificate.")
+
+    working.fleet.before_fetch = refuse
+    hook = {"webhook_url": "https://hooks.test/", "webhook_events": events}
+    batch_id = (await submit(working, static_batch(urls(3), **hook)))["id"]
+    await ended(working, batch_id)
+    seen_events = await told(working)
+    assert seen_events["batch.completed"] == 1
+    assert (seen_events["capture.succeeded"], seen_events["capture.failed"]) == ((2, 1) if each else (0, 0))
+    async with working.parts.db.read() as db:
+        urls_told = set((await db.execute(select(webhook_deliveries.c.url))).scalars())
+    assert urls_told == {"https://hooks.test/"}
+
+
+async def test_a_cancelled_batch_is_told_once(platform: Platform) -> None:
+    hook = {"webhook_url": "https://hooks.test/", "webhook_events": "each"}
+    batch_id = (await submit(platform, static_batch(urls(3), **hook)))["id"]
+    for _ in range(2):
+        await platform.http.post(f"/v1/batches/{batch_id}/cancel")
+    assert await told(platform) == {"batch.cancelled": 1}
+
+
+async def test_a_webhook_on_forbidden_ground_is_refused(platform: Platform) -> None:
+    answer = await platform.http.post("/v1/batches", json=static_batch(urls(1), webhook_url="https://127.0.0.1/"))
+    assert (answer.status_code, answer.json()["code"]) == (422, "url_forbidden")
 
 
 async def test_a_batch_that_has_ended_can_be_deleted(working: Platform) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Row, bindparam, case, delete, func, insert, literal_column, null, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, case, delete, func, insert, literal_column, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.analyze import Preset
@@ -239,7 +239,7 @@ def _row(job_id: str, item: Item, now: datetime) -> dict[str, Any]:
     }
 
 
-def _chunks(rows: list[Any]) -> Iterator[list[Any]]:
+def _chunks(rows: Sequence[Any]) -> Iterator[list[Any]]:
     iterator = iter(rows)
     while chunk := list(islice(iterator, _CHUNK)):
         yield chunk
@@ -298,7 +298,7 @@ async def lines(
     return [Line(*row) for row in await db.execute(statement)]
 
 
-_WRITTEN = [literal_column("'succeeded'"), literal_column("'failed'")]
+_WRITTEN: list[ColumnElement[str]] = [literal_column("'succeeded'"), literal_column("'failed'")]
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ async def finish_all(db: AsyncConnection, done: Sequence[Done]) -> set[tuple[str
     return before | {one.job.key for one in ours}
 
 
-async def _locked(db: AsyncConnection, ids: Sequence[str]) -> Sequence[Row[Any]]:
+async def _locked(db: AsyncConnection, ids: Sequence[str]) -> Sequence[Row[*tuple[Any, ...]]]:
     statement = select(jobs.c.id, jobs.c.fence, jobs.c.state, jobs.c.quota_day).where(jobs.c.id.in_(ids))
     return (await db.execute(statement.order_by(jobs.c.id).with_for_update())).all()
 
@@ -79,7 +79,7 @@ async def _write(db: AsyncConnection, ours: Sequence[Done]) -> None:
         await db.execute(delete(job_secrets).where(job_secrets.c.job_id.in_(withheld)))
 
 
-def _booked(one: Done, row: Row[Any]) -> Booked:
+def _booked(one: Done, row: Row[*tuple[Any, ...]]) -> Booked:
     # Jobs of a release that did not note the day were accepted on the day of its end, give or take one.
     day = row.quota_day or datetime.now(UTC).date().isoformat()
     return Booked(one.job.id, one.job.tenant_id, day, one.job.kind, accounts.micro(one.result.cost_usd))
