@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx2
 import pytest
@@ -18,6 +19,7 @@ import pytest
 from gateway.migrate import migrate
 from tests.bench.fetch import site
 from tests.fixtures.fleet import Fleet, served
+from tests.fixtures.postgres import Postgres
 from tests.fixtures.programs import Program, running
 from tests.fixtures.redis import RedisServer
 
@@ -132,7 +134,7 @@ def test_killed_workers_lose_no_url_and_end_none_twice(
 ) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path / 'cro.db'}"
     if kind == "postgres":
-        url = request.getfixturevalue("postgres_database")
+        url = request.getfixturevalue("postgres").create_database()
     listed = [f"https://shop.test/{number}" for number in range(URLS)]
     fleet = Fleet()
     with ExitStack() as stack:
@@ -149,21 +151,22 @@ def test_killed_workers_lose_no_url_and_end_none_twice(
         here.check()
 
 
-def test_a_killed_renderer_loses_no_url(postgres_database: str, tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    (tmp_path / "scratch").mkdir()
+def test_a_killed_renderer_loses_no_url(postgres: Postgres, tmp_path: Path) -> None:
     with ExitStack() as stack:
+        # The browser runs as another user, who may not look into the test's own folder.
+        scratch = stack.enter_context(TemporaryDirectory(prefix="cro-scratch-"))
+        Path(scratch).chmod(0o755)
         port = stack.enter_context(site())
         listed = [f"http://127.0.0.1:{port}/small{number}" for number in range(600)]
         origin = f"http://127.0.0.1:{free_port()}"
         allowed = f"127.0.0.1:{port}"
         here = stack.enter_context(
-            world(postgres_database, tmp_path, listed, RENDERER_URL=origin, EGRESS_ALLOW_PRIVATE=allowed)
+            world(postgres.create_database(), tmp_path, listed, RENDERER_URL=origin, EGRESS_ALLOW_PRIVATE=allowed)
         )
         drawing = {
             "PORT": origin.rpartition(":")[2],
             "RENDERER_SLOTS": "1",
-            "RENDERER_SCRATCH": str(tmp_path / "scratch"),
+            "RENDERER_SCRATCH": scratch,
             "RENDERER_UPLOAD_ORIGINS": here.environment["BLOBS_BASE_URL"],
             "EGRESS_ALLOW_PRIVATE": allowed,
         }
@@ -179,13 +182,13 @@ def test_a_killed_renderer_loses_no_url(postgres_database: str, tmp_path: Path) 
         here.check()
 
 
-def test_a_killed_redis_loses_no_url(postgres_database: str, redis_server: RedisServer, tmp_path: Path) -> None:
+def test_a_killed_redis_loses_no_url(postgres: Postgres, redis_server: RedisServer, tmp_path: Path) -> None:
     listed = [f"https://shop.test/{number}" for number in range(300)]
     fleet = Fleet()
     with ExitStack() as stack:
         origin = stack.enter_context(served(fleet.renderer()))
         here = stack.enter_context(
-            world(postgres_database, tmp_path, listed, RENDERER_URL=origin, REDIS_URL=redis_server.url)
+            world(postgres.create_database(), tmp_path, listed, RENDERER_URL=origin, REDIS_URL=redis_server.url)
         )
         here.worker(stack)
         here.submit(concurrency=20)
