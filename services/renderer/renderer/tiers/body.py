@@ -53,6 +53,8 @@ def unpacked(data: bytes, caps: Caps) -> bytes:
         raise _unreadable(f"gzip: {exc}") from exc
     if len(content) > caps.size or (len(content) > _RATIO_FROM and len(content) > caps.ratio * len(data)):
         raise _too_large(caps)
+    if not unpacking.eof:
+        raise _unreadable("gzip: cut short")
     return content
 
 
