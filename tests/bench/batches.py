@@ -70,7 +70,7 @@ def _module(*words: str) -> list[str]:
 
 
 def _origin(line: str) -> str:
-    return re.findall(r"http://\S+", line)[0]
+    return str(re.findall(r"http://\S+", line)[0])
 
 
 @contextmanager
