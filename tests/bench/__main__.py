@@ -12,6 +12,7 @@ import psutil
 
 from runtime import logging
 from tests.bench import (
+    batches,
     captures,
     claim,
     documents,
@@ -58,6 +59,7 @@ def main() -> None:
         "documents": documents.report,
         "fetch": fetch.report,
         "rules": rules.report,
+        "batches": batches.report,
         "claim": lambda: ["### The queue", "", *asyncio.run(claim.report()), ""],
         "judging": judging.report,
         "fairness": lambda: ["### Fairness between tenants", "", *asyncio.run(fairness.report())],

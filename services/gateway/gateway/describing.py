@@ -37,6 +37,7 @@ def complete(app: FastAPI) -> None:
         for item in document["paths"].values():
             for operation in item.values():
                 _correct(operation["responses"])
+                _hoist(operation.get("requestBody", {}), document["components"]["schemas"])
         for item in document.get("webhooks", {}).values():
             for operation in item.values():
                 # What a receiver answers is not ours to say.
@@ -80,6 +81,13 @@ def _restore(document: Document, route: APIRoute) -> None:
 def _correct(responses: Document) -> None:
     if "application/json" in responses.get("422", {}).get("content", {}):
         responses["422"] = refusals(ErrorCode.INVALID_REQUEST)[ErrorCode.INVALID_REQUEST.status]
+
+
+def _hoist(body: Document, schemas: Document) -> None:
+    """Put what a body written by hand defines where its references lead."""
+    for content in body.get("content", {}).values():
+        for name, schema in content.get("schema", {}).pop("$defs", {}).items():
+            schemas.setdefault(name, schema)
 
 
 def _tell_health(operation: Document, about: Document) -> None:

@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 _PASSING = frozenset({0, 500, 502, 503, 504})
 _TAKEN = frozenset({409, 412})
 _PAUSES_S = (0.1, 0.4)
+_KEPT_S = 4.0
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,9 @@ class Uploads:
         """`origins` is comma separated (`https://blobs.example`); `transport` replaces the network, and the list."""
         self._origins = {_origin(origin.strip()) for origin in origins.split(",") if origin.strip()}
         self._in_process = transport is not None
-        self._http = httpx2.AsyncClient(transport=transport, trust_env=False, follow_redirects=False)
+        # Hundreds of pages over plain HTTP are stored at once. Stores close what is idle for 5 s and more.
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=_KEPT_S)
+        self._http = httpx2.AsyncClient(transport=transport, trust_env=False, follow_redirects=False, limits=limits)
 
     async def __aenter__(self) -> Self:
         """Use as a context manager to close the connections."""
