@@ -44,6 +44,12 @@ class GatewaySettings(AccessSettings):
     analyze_budget_seconds: int = Field(120, ge=5, le=175, description="longest analysis of a render")
 
     worker_concurrency: int = Field(4, ge=1, le=200, description="jobs in progress in one worker")
+    bulk_concurrency: int = Field(
+        50,
+        ge=0,
+        le=90,
+        description="pages that one worker hands in for a message batch at once, beside its jobs in progress",
+    )
     redis_url: str = Field(
         "", description="redis://… or unix://…: limits and wake-ups that all processes share; empty: this process alone"
     )

@@ -40,7 +40,7 @@ class Worker:
         self._db = db
         self._hints = hints
         self._settings = settings
-        self._room = Room(settings.worker_concurrency)
+        self._room = Room(settings.worker_concurrency, settings.bulk_concurrency)
         self._attempts = Attempts(db, hints, Pipeline(db, ports, self._room, settings), self._room, settings)
         self._housekeeper = Housekeeper(db, ports.blobs, settings)
         self._stopping = False
