@@ -1,6 +1,7 @@
 """Prompts that wait for each other, so that many leave as one message batch."""
 
 import asyncio
+import contextvars
 from dataclasses import dataclass, field
 
 from analyzer.judging.batches import Batches, BatchItem, BatchRecord
@@ -80,7 +81,8 @@ class Collector:
         if group.timer is not None:
             group.timer.cancel()
         self._groups.pop((group.model, group.preset), None)
-        task = asyncio.create_task(self._send(group))
+        # In no page's name: logs would lay the whole batch at the door of the last one.
+        task = asyncio.create_task(self._send(group), context=contextvars.Context())
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
 
