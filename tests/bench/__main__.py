@@ -12,6 +12,7 @@ import psutil
 
 from runtime import logging
 from tests.bench import (
+    bulk,
     captures,
     claim,
     documents,
@@ -59,6 +60,7 @@ def main() -> None:
         "rules": rules.report,
         "claim": lambda: ["### The queue", "", *asyncio.run(claim.report()), ""],
         "judging": judging.report,
+        "bulk": bulk.report,
         "fairness": lambda: ["### Fairness between tenants", "", *asyncio.run(fairness.report())],
         "tokens": tokens.report,
         "waiting": waiting.report,
