@@ -26,6 +26,7 @@ from tests.bench import (
     rules,
     tokens,
     waiting,
+    webhooks,
 )
 
 
@@ -64,6 +65,7 @@ def main() -> None:
         "fairness": lambda: ["### Fairness between tenants", "", *asyncio.run(fairness.report())],
         "tokens": tokens.report,
         "waiting": waiting.report,
+        "webhooks": webhooks.report,
         "gateway-load": lambda: asyncio.run(gateway_load.report(full=False, parts=[])),
         "analyze": lambda: memory.analyze_peak("agency"),
         "leak": lambda: asyncio.run(memory.leak(200)),

@@ -103,16 +103,18 @@ async def renderer(host: str, slots: int, in_flight: int = 4) -> AsyncIterator[C
         sys.executable, "-m", "renderer", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, env=env
     )
     assert process.stdout is not None
-    line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
-    base = line.strip().rsplit(" ", 1)[-1]
-    async with httpx2.AsyncClient(base_url=base, timeout=120, trust_env=False) as client:
+    try:
+        line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
+        base = line.strip().rsplit(" ", 1)[-1]
+        async with httpx2.AsyncClient(base_url=base, timeout=120, trust_env=False) as client:
 
-        async def shoot(url: str) -> bytes:
-            output = {"kind": "screenshot", "format": "jpeg", "quality": 80, "viewport": VIEWPORT}
-            answer = await client.post("/render", json={"url": url, "outputs": [output]})
-            answer.raise_for_status()
-            return answer.content
+            async def shoot(url: str) -> bytes:
+                output = {"kind": "screenshot", "format": "jpeg", "quality": 80, "viewport": VIEWPORT}
+                answer = await client.post("/render", json={"url": url, "outputs": [output]})
+                answer.raise_for_status()
+                return answer.content
 
-        yield Contender("our renderer over HTTP", shoot, process.pid, base)
-    process.send_signal(signal.SIGTERM)
-    await process.wait()
+            yield Contender("our renderer over HTTP", shoot, process.pid, base)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        await process.wait()

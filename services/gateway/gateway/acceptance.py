@@ -1,18 +1,19 @@
 """From what is asked to the job that answers it: one that was promised before, one that is there, or a new one."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import ErrorCode
-from gateway.hints import QUEUE
+from gateway.hints import DELIVERIES, QUEUE
 from gateway.idempotency import store as promises
 from gateway.idempotency.keys import Ticket
 from gateway.idempotency.store import Promise
-from gateway.jobs import intake
+from gateway.jobs import announcing, intake
 from gateway.jobs.states import NewJob
 from gateway.metrics import ACCEPTED
+from gateway.outbox import announce
 from gateway.reuse import store as reuse
 from gateway.reuse.policy import Wish
 from gateway.reuse.store import Same
@@ -49,22 +50,29 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Terms:
-    """What a caller allows: how old the answer may be, and the key under which it may ask again."""
+    """What a caller allows, how old the answer may be; the key under which it may ask again; who is told of the end."""
 
     wish: Wish
     ticket: Ticket | None = None
+    webhook_url: str | None = field(default=None, repr=False)
 
 
 async def known(parts: Parts, job: NewJob, terms: Terms) -> Accepted | None:
     """Return what answers a request without making anything, at the price of a look. None: `accept` has to decide.
 
-    Raises `ServiceError` (idempotency_mismatch).
+    An earlier result is told to webhooks before it is returned. Raises `ServiceError` (idempotency_mismatch).
     """
     async with parts.db.read() as db:
         if terms.ticket is not None:
             promise = await promises.find(db, terms.ticket)
             return _replayed(promise, terms.ticket) if promise else None
-        return await _stored(db, job, terms.wish)
+        stored = await _stored(db, job, terms.wish)
+        wanted = bool(stored and (terms.webhook_url or await announce.listening(db, job.tenant_id)))
+    if stored and wanted:
+        async with parts.db.begin() as db:
+            await announcing.given_again(db, job.tenant_id, stored.id, terms.webhook_url)
+        await parts.hints.notify(DELIVERIES)
+    return stored
 
 
 async def accept(parts: Parts, job: NewJob, terms: Terms) -> Accepted:
@@ -74,6 +82,8 @@ async def accept(parts: Parts, job: NewJob, terms: Terms) -> Accepted:
         if accepted is None:
             async with parts.turns.taken(("tenant", job.tenant_id)), parts.db.begin() as db:
                 accepted = await _promised(db, job, terms)
+            if accepted.cached and not accepted.replayed:
+                await parts.hints.notify(DELIVERIES)
     if accepted.origin is Origin.MADE and not accepted.replayed:
         await parts.hints.notify(QUEUE)
     ACCEPTED.labels(job.kind.value, "replayed" if accepted.replayed else accepted.origin.value).inc()
@@ -100,11 +110,11 @@ async def remember(parts: Parts, accepted: Accepted, answer: str) -> None:
 
 async def _promised(db: AsyncConnection, job: NewJob, terms: Terms) -> Accepted:
     if terms.ticket is None:
-        return await _found_or_made(db, job, terms.wish)
+        return await _found_or_made(db, job, terms)
     promise = await promises.claim(db, terms.ticket)
     if promise is not None:
         return _replayed(promise, terms.ticket)
-    accepted = await _found_or_made(db, job, terms.wish)
+    accepted = await _found_or_made(db, job, terms)
     await promises.point(db, terms.ticket, accepted.id, accepted.origin.value)
     return replace(accepted, ticket=terms.ticket)
 
@@ -116,15 +126,24 @@ def _replayed(promise: Promise, ticket: Ticket) -> Accepted:
     return Accepted(promise.job_id, Origin(promise.origin), replayed=True, answer=promise.answer, ticket=ticket)
 
 
-async def _found_or_made(db: AsyncConnection, job: NewJob, wish: Wish) -> Accepted:
-    if job.cache_key and not wish.refresh:
+async def _found_or_made(db: AsyncConnection, job: NewJob, terms: Terms) -> Accepted:
+    if job.cache_key and not terms.wish.refresh:
         same = Same(job.tenant_id, job.kind, job.cache_key)
         await reuse.hold(db, same)
-        if stored := await _stored(db, job, wish):
+        if stored := await _stored(db, job, terms.wish):
+            await announcing.given_again(db, job.tenant_id, stored.id, terms.webhook_url)
             return stored
         if running := await reuse.join(db, same):
-            return Accepted(running, Origin.JOINED)
-    return Accepted(await intake.enqueue(db, job if wish.store else replace(job, cache_key=None)))
+            # Its row is ours until this commit: its end waits for that, and reads who is to be told.
+            return await _expected(db, job, terms, Accepted(running, Origin.JOINED))
+    made = await intake.enqueue(db, job if terms.wish.store else replace(job, cache_key=None))
+    return await _expected(db, job, terms, Accepted(made))
+
+
+async def _expected(db: AsyncConnection, job: NewJob, terms: Terms, accepted: Accepted) -> Accepted:
+    if terms.webhook_url:
+        await announce.expect(db, job.tenant_id, accepted.id, terms.webhook_url)
+    return accepted
 
 
 async def _stored(db: AsyncConnection, job: NewJob, wish: Wish) -> Accepted | None:

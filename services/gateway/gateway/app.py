@@ -39,6 +39,8 @@ from gateway.tenants import endpoints as tenants
 from gateway.uploads.decoding import Decoder
 from gateway.usage import endpoints as usage
 from gateway.watch import Watch
+from gateway.webhooks import endpoints as webhooks
+from gateway.webhooks.described import webhooks as described
 from gateway.wiring import Parts, needs
 from runtime.netguard import AddressPolicy
 from runtime.web import service_app
@@ -119,6 +121,8 @@ def create_app(settings: GatewaySettings, *, hints: Hints | None = None) -> Fast
     app.include_router(analyses.router, dependencies=[needs("analyses"), LIMITED])
     app.include_router(captures.router, dependencies=[needs("captures"), LIMITED])
     app.include_router(simple.router, dependencies=[needs("analyses"), LIMITED])
+    app.include_router(webhooks.router, dependencies=[needs("webhooks"), LIMITED])
+    app.webhooks.include_router(described)
     for routes in (keys.router, tenants.router, usage.router, audit.router):
         app.include_router(routes, dependencies=[LIMITED])
     app.include_router(health.router)

@@ -10,7 +10,7 @@ from contracts.errors import ErrorCode
 from contracts.result import Analyzed
 from gateway import metrics
 from gateway.db import Database, Write
-from gateway.hints import QUEUE, Hints, job_topic
+from gateway.hints import DELIVERIES, QUEUE, Hints, job_topic
 from gateway.jobs import enrichment, leases, outcomes
 from gateway.jobs.delays import (
     TICKET_PATIENCE,
@@ -153,6 +153,7 @@ class Attempts:
         metrics.FINISHED.labels(state.value, code).inc()
         log.info("job_ended", kind=job.kind.value, state=state.value, code=code)
         await self._hints.notify(job_topic(job.id if job.kind is not Kind.ENRICHMENT else enrichment.target(job)))
+        await self._hints.notify(DELIVERIES)
 
     def _dropped(self, reason: str) -> None:
         metrics.FENCED.inc()

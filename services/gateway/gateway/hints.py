@@ -9,6 +9,9 @@ from typing import Protocol
 QUEUE = "queue"
 """A job became due."""
 
+DELIVERIES = "deliveries"
+"""A webhook delivery became due."""
+
 _REMEMBERED = 1_024
 
 

@@ -22,3 +22,8 @@ ACCEPTED = Counter("cro_jobs_accepted_total", "Requests by how they came by thei
 WAITING = Gauge("cro_jobs_waiting_callers", "Callers that wait for a job in this process")
 STREAMS = Gauge("cro_event_streams_open", "Event streams that are open in this process")
 REMOVED = Counter("cro_jobs_removed_total", "Jobs removed with all they had", ["reason"])
+WEBHOOK_ATTEMPTS = Counter("cro_webhook_attempts_total", "Attempts to deliver an event", ["outcome"])
+WEBHOOK_SECONDS = Histogram("cro_webhook_attempt_seconds", "Time of one attempt to deliver an event", buckets=_SECONDS)
+WEBHOOK_FENCED = Counter("cro_webhook_fenced_total", "Attempts whose delivery was no longer this worker's")
+WEBHOOK_PENDING = Gauge("cro_webhook_deliveries_pending", "Deliveries that wait for their next attempt")
+WEBHOOK_DISABLED = Counter("cro_webhook_endpoints_disabled_total", "Endpoints disabled by us", ["reason"])

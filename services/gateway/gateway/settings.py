@@ -1,5 +1,6 @@
 """Everything an operator may set. A profile is chosen by URLs, never by a flag."""
 
+import base64
 from datetime import timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -10,6 +11,8 @@ from contracts import thresholds
 from contracts.analyze import Overrides
 from gateway.auth import AccessSettings
 from gateway.rates import Rate
+
+_KEY_BYTES = 32
 
 
 class GatewaySettings(AccessSettings):
@@ -137,6 +140,40 @@ class GatewaySettings(AccessSettings):
     )
 
     egress_allow_private: str = Field("", description="private hosts that may be opened: 127.0.0.1:8000,shop.test")
+    egress_proxy_url: str = Field(
+        "", description="http://host:port of the egress service; empty: webhooks leave directly"
+    )
+
+    public_url: str = Field(
+        "", description="origin at which customers reach this API; empty: links in events name no host"
+    )
+    webhook_secret_keys: str = Field(
+        "",
+        description="Fernet keys that wrap signing secrets in the database, newest first, the same for API and worker; "
+        "empty: one made from API_KEY_PEPPER, and without that they are not wrapped",
+    )
+    webhook_concurrency: int = Field(32, ge=1, le=500, description="deliveries in progress in one worker")
+    webhook_endpoint_concurrency: int = Field(
+        5, ge=1, le=50, description="deliveries in progress to one receiver, where its endpoint says nothing else"
+    )
+    webhook_timeout_seconds: float = Field(
+        15, gt=0, le=60, description="longest time that a receiver may take to answer"
+    )
+    webhook_disable_days: float = Field(
+        5, gt=0, le=60, description="days without one success after which one is disabled"
+    )
+    webhook_log_days: float = Field(30, ge=4, le=366, description="how long events and their delivery log are kept")
+
+    @field_validator("webhook_secret_keys")
+    @classmethod
+    def _are_keys(cls, value: str) -> str:
+        try:
+            sizes = {len(base64.urlsafe_b64decode(key.strip())) for key in value.split(",") if key.strip()}
+        except ValueError:
+            sizes = {0}
+        if sizes - {_KEY_BYTES}:
+            raise ValueError("no Fernet keys: each is 32 bytes in URL-safe base64, with commas between them")
+        return value
 
     @field_validator("rule_thresholds")
     @classmethod
@@ -174,6 +211,11 @@ class GatewaySettings(AccessSettings):
     def poll(self) -> timedelta:
         """Longest time to miss a lost wake-up."""
         return timedelta(seconds=self.poll_seconds)
+
+    @property
+    def webhook_timeout(self) -> timedelta:
+        """Longest time that a receiver may take to answer."""
+        return timedelta(seconds=self.webhook_timeout_seconds)
 
     @property
     def patience(self) -> timedelta:

@@ -9,11 +9,11 @@ from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
 from gateway.broker import Broker, BrokerAwayError, send
-from gateway.hints import QUEUE, LocalHints
+from gateway.hints import DELIVERIES, QUEUE, LocalHints
 
 log = structlog.get_logger(__name__)
 
-_TOKENS = "cro:wake"
+_TOKENS = {QUEUE: "cro:wake", DELIVERIES: "cro:wake:deliveries"}
 _EVENTS = "cro:events"
 _MOST_TOKENS = 64
 # Whoever waits looks at the database each second anyway: an older token would only wake somebody for nothing.
@@ -27,7 +27,7 @@ _RETRY_S = 0.5
 
 
 class SharedHints:
-    """Tokens in a list wake one idle worker a job; one channel tells every process of every other topic.
+    """Tokens in a list wake one idle worker a job, and one courier; one channel tells all processes all other topics.
 
     One channel and not one for each job: nobody can miss what happens between a look at the row and a subscription,
     and a process hears of a hundred jobs a second at no cost worth naming. Redis away means polling, and no error.
@@ -43,31 +43,31 @@ class SharedHints:
 
     async def notify(self, topic: str) -> None:
         """Wake one idle worker, or everybody who waits on another topic; takes 0.1 s at most and never fails."""
-        if topic != QUEUE:
+        if topic not in _TOKENS:
             # Those in this process hear it even while Redis is away.
             await self._local.notify(topic)
         try:
-            await self._broker.ask(_push if topic == QUEUE else lambda redis: _publish(redis, topic))
+            await self._broker.ask(lambda redis: (_push if topic in _TOKENS else _publish)(redis, topic))
         except BrokerAwayError:
             return
 
     async def wait(self, topic: str, timeout: timedelta) -> None:
         """Return when `topic` was notified, or after `timeout`."""
-        if topic == QUEUE:
-            await self._token(timeout.total_seconds())
+        if topic in _TOKENS:
+            await self._token(_TOKENS[topic], timeout.total_seconds())
             return
         if self._listener is None:
             self._listener = asyncio.create_task(self._listen())
         await self._local.wait(topic, timeout)
 
-    async def _token(self, seconds: float) -> None:
+    async def _token(self, tokens: str, seconds: float) -> None:
         begun = asyncio.get_running_loop().time()
         # The server ends the wait: a cancelled command would cost the connection, and maybe a token.
         block_s = min(_BLOCK_S, seconds - _MARGIN_S)
         if block_s > 0 and not self._broker.away:
             try:
                 # By name, or redis-py would take the connection away for what it calls a timeout.
-                if await send(self._blocking, "BLPOP", _TOKENS, f"{block_s:.3f}"):
+                if await send(self._blocking, "BLPOP", tokens, f"{block_s:.3f}"):
                     return
             except (RedisError, OSError) as error:
                 log.info("hints_interrupted", reason=repr(error))
@@ -98,11 +98,11 @@ class SharedHints:
         await self._blocking.aclose()
 
 
-async def _push(redis: Redis) -> None:
+async def _push(redis: Redis, topic: str) -> None:
     async with redis.pipeline(transaction=False) as commands:
-        commands.lpush(_TOKENS, 1)
-        commands.ltrim(_TOKENS, 0, _MOST_TOKENS - 1)
-        commands.expire(_TOKENS, _TOKEN_LIFE_S)
+        commands.lpush(_TOKENS[topic], 1)
+        commands.ltrim(_TOKENS[topic], 0, _MOST_TOKENS - 1)
+        commands.expire(_TOKENS[topic], _TOKEN_LIFE_S)
         await commands.execute()
 
 

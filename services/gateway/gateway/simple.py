@@ -18,6 +18,7 @@ from gateway.guard import ROOM
 from gateway.idempotency.keys import IdempotencyKey, ticket
 from gateway.jobs.states import State
 from gateway.patience import MAX_WAIT_S, RETRY_AFTER_S, Patience
+from gateway.receivers import WebhookUrl, receiver
 from gateway.refusals import MAKING, refusals
 from gateway.reuse.schemas import Reuse
 from gateway.wiring import TheCaller, TheParts
@@ -37,6 +38,7 @@ class SimpleCreate(Reuse):
 
     url: str = Field(min_length=1, max_length=4_096)
     preset: Preset = Preset.STANDARD
+    webhook_url: WebhookUrl = None
     wait: int = Field(_WAIT_S, ge=0, le=MAX_WAIT_S, description="seconds to wait for the result")
 
 
@@ -88,7 +90,8 @@ async def analyze(
     """Answer with the result itself, with a problem when the page cannot be analysed, or with a task to ask about."""
     fields = body.model_dump(mode="json", exclude={"wait"})
     key = ticket(idempotency_key, caller.tenant_id, "POST /analyze", fields, parts.settings.signing_key)
-    accepted = await service.create(parts, caller, body.url, body.preset, Terms(body.wish, key))
+    terms = Terms(body.wish, key, receiver(parts, body.webhook_url))
+    accepted = await service.create(parts, caller, body.url, body.preset, terms)
     location = f"/status/{accepted.id}"
     if (answer := replies.again(accepted, location)) is not None:
         return answer

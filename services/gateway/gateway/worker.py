@@ -11,7 +11,8 @@ import structlog
 from gateway import metrics
 from gateway.attempts import Attempts
 from gateway.db import Database
-from gateway.hints import QUEUE, Hints, cancel_topic, job_topic
+from gateway.deliveries.courier import Courier
+from gateway.hints import DELIVERIES, QUEUE, Hints, cancel_topic, job_topic
 from gateway.housekeeping import Housekeeper
 from gateway.jobs import admission, confidential, enrichment, leases, memos, records, spending
 from gateway.jobs.states import Claimed
@@ -42,6 +43,7 @@ class Worker:
         self._settings = settings
         self._room = Room(settings.worker_concurrency, settings.bulk_concurrency)
         self._attempts = Attempts(db, hints, Pipeline(db, ports, self._room, settings), self._room, settings)
+        self._courier = Courier(self.id, db, hints, settings)
         self._housekeeper = Housekeeper(db, ports.blobs, settings)
         self._stopping = False
         self._tasks: dict[Key, asyncio.Task[None]] = {}
@@ -51,6 +53,7 @@ class Worker:
     def stop(self) -> None:
         """Claim nothing more; finish what is in progress, or give it back when the drain time is over."""
         self._stopping = True
+        self._courier.stop()
         self._room.changed.set()
 
     async def run(self) -> None:
@@ -63,6 +66,7 @@ class Worker:
                 group.create_task(self._every(min(_SWEEP_S, lease_s / 3), "sweep", self._sweep)),
                 group.create_task(self._every(_HOUSE_S, "housekeeping", self._housekeeper.tick)),
             ]
+            group.create_task(self._courier.run())
             while not self._stopping:
                 await self._round(group)
             await self._drain()
@@ -190,6 +194,8 @@ class Worker:
                 async with self._db.begin() as db:
                     await enrichment.abandon(db, job.id)
             await self._hints.notify(job_topic(job.id) if job.dead else QUEUE)
+        if any(job.dead for job in reaped):
+            await self._hints.notify(DELIVERIES)
 
     async def _drain(self) -> None:
         for patience_s in (self._settings.drain_seconds, None):

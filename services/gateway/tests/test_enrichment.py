@@ -1,6 +1,7 @@
 """Rules now, the model later: the result is whole at once, and replaced when the model is back. On both databases."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -16,11 +17,12 @@ from contracts.result import AiRun, Analysis, Analyzed, DegradedReason, Engine, 
 from gateway.db import Database
 from gateway.jobs import enrichment, events, intake, leases, memos, outcomes
 from gateway.jobs.delays import after_absence
-from gateway.jobs.events import EventType
 from gateway.jobs.states import Claimed, Kind, NewJob, Stage, State
-from gateway.tables import ai_spend, jobs, results
+from gateway.outbox.events import EventType
+from gateway.tables import ai_spend, jobs, results, webhook_events
 from gateway.times import now_plus
 from runtime.errors import ServiceError
+from tests.fixtures.couriers import endpoint, rows_of
 from tests.fixtures.fleet import analysed
 from tests.fixtures.gateway import Platform
 
@@ -111,6 +113,30 @@ async def test_the_whole_result_takes_the_place_of_the_first(db: Database) -> No
     assert await spent(db) == (0, 110_000), "both bills"
     async with db.read() as connection:
         assert await memos.load(connection, job, timedelta(days=1)) == MEMO
+
+
+async def test_webhooks_are_told_of_both_forms(db: Database) -> None:
+    await endpoint(db, "https://hooks.test/", "t")
+    analysis = await analysis_without_model(db)
+    (job,) = await claimed(db)
+    for _ in range(2):
+        async with db.begin() as connection:
+            assert await enrichment.finish(connection, job, answered(analysis.id, DONE))
+    rows = {row.type: json.loads(row.document) for row in await rows_of(db, webhook_events)}
+    assert set(rows) == {"analysis.succeeded", "analysis.enriched"}
+    assert [rows[name]["ai_pending"] for name in sorted(rows)] == [False, True]
+    later = rows["analysis.enriched"]
+    assert (later["id"], later["engine"], later["status"]) == (analysis.id, "rules+ai", "succeeded")
+    assert later["timestamp"] >= later["finished_at"]
+
+
+async def test_an_enrichment_that_brought_nothing_is_not_told(db: Database) -> None:
+    await endpoint(db, "https://hooks.test/", "t", events=["analysis.enriched"])
+    await analysis_without_model(db)
+    (job,) = await claimed(db)
+    async with db.begin() as connection:
+        assert await enrichment.finish(connection, job, None)
+    assert await rows_of(db, webhook_events) == []
 
 
 async def test_who_lost_the_enrichment_writes_nothing(db: Database) -> None:

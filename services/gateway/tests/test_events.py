@@ -11,12 +11,17 @@ from typing import Any
 import httpx2
 import pytest
 import uvicorn
+from sqlalchemy import delete, insert, select
 
 from contracts.errors import ErrorCode
 from gateway.events import stream
+from gateway.hints import job_topic
+from gateway.jobs import events as jobs_events
 from gateway.jobs import intake, records
 from gateway.jobs.states import Kind, NewJob
+from gateway.outbox.events import EventType
 from gateway.places import Places
+from gateway.tables import jobs
 from gateway.watch import Subject
 from runtime.errors import ServiceError
 from tests.fixtures.gateway import Platform
@@ -66,7 +71,8 @@ class Reader:
 
 @asynccontextmanager
 async def followed(http: httpx2.AsyncClient, path: str, **headers: str) -> AsyncIterator[Reader]:
-    async with http.stream("GET", f"{path}/events", headers=headers) as answer:
+    url = path if "/events" in path else f"{path}/events"
+    async with http.stream("GET", url, headers=headers) as answer:
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/event-stream")
         assert answer.headers["cache-control"] == "no-store"
@@ -138,6 +144,51 @@ async def test_a_finished_job_is_told_at_once(working: Platform, http: httpx2.As
     # A browser that has seen the end must not come again for ever.
     answer = await http.get(f"{path}/events", headers={"last-event-id": end["id"]})
     assert (answer.status_code, answer.content) == (204, b"")
+
+
+async def later(platform: Platform, path: str, state: str, *, seen: bool = False) -> None:
+    """Put an enrichment of an analysis into a state, as its own worker does."""
+    analysis_id = path.rpartition("/")[2]
+    async with platform.parts.db.begin() as db:
+        row = (await db.execute(select(jobs).where(jobs.c.id == analysis_id))).one()._asdict()
+        enrichment_id = analysis_id.replace("an_", "enr_")
+        await db.execute(delete(jobs).where(jobs.c.id == enrichment_id))
+        await db.execute(insert(jobs).values({**row, "id": enrichment_id, "kind": "enrichment", "state": state}))
+        if seen:
+            await jobs_events.record(db, "local", analysis_id, EventType.ANALYSIS_ENRICHED, {})
+    await platform.parts.hints.notify(job_topic(analysis_id))
+
+
+async def test_an_enrichment_is_told_to_those_who_wait_for_it(working: Platform, http: httpx2.AsyncClient) -> None:
+    path = await job(working)
+    await working.http.get(path, params={"wait": 30})
+    await later(working, path, "queued")
+    async with followed(http, path) as reader:
+        (end,) = await reader.rest()
+    assert (end["event"], json.loads(end["data"])["ai_pending"]) == ("analysis.succeeded", True)
+    async with followed(http, f"{path}/events?until=enriched", **{"last-event-id": end["id"]}) as reader:
+        await settled(working, followers=1)
+        await later(working, path, "succeeded", seen=True)
+        (last,) = await reader.rest()
+    assert (last["event"], json.loads(last["data"])["ai_pending"]) == ("analysis.enriched", False)
+    async with followed(http, path) as reader:
+        assert [one["event"] for one in await reader.rest()] == ["analysis.succeeded", "analysis.enriched"]
+    for known in (end, last):
+        answer = await http.get(f"{path}/events?until=enriched", headers={"last-event-id": known["id"]})
+        assert answer.status_code == (204 if known is last else 200)
+    assert (await http.get(f"{path}/events?until=never")).status_code == 422
+
+
+async def test_an_enrichment_that_fails_ends_the_stream_without_a_word(
+    working: Platform, http: httpx2.AsyncClient
+) -> None:
+    path = await job(working)
+    await working.http.get(path, params={"wait": 30})
+    await later(working, path, "queued")
+    async with followed(http, f"{path}/events?until=enriched") as reader:
+        assert (await reader.event() or {})["event"] == "analysis.succeeded"
+        await later(working, path, "failed")
+        assert [one for one in await reader.rest() if "event" in one] == []
 
 
 async def test_who_comes_again_is_told_only_what_is_new(platform: Platform, http: httpx2.AsyncClient) -> None:

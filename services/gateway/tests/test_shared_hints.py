@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.broker import Broker
-from gateway.hints import QUEUE, job_topic
+from gateway.hints import DELIVERIES, QUEUE, job_topic
 from gateway.shared_hints import SharedHints
 from tests.fixtures.redis import RedisServer
 
@@ -53,6 +53,19 @@ async def test_one_job_wakes_one_idle_worker(three: list[SharedHints], redis_ser
     done, others = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     assert (len(done), len(others)) == (1, 1)
     await three[2].notify(QUEUE)
+    await asyncio.gather(*others)
+
+
+async def test_one_event_wakes_one_courier_and_no_worker(three: list[SharedHints], redis_server: RedisServer) -> None:
+    couriers = [asyncio.create_task(hints.wait(DELIVERIES, timedelta(seconds=30))) for hints in three[:2]]
+    worker = asyncio.create_task(three[0].wait(QUEUE, timedelta(seconds=30)))
+    await blocked(redis_server, 3)
+    await three[2].notify(DELIVERIES)
+    done, others = await asyncio.wait(couriers, return_when=asyncio.FIRST_COMPLETED)
+    assert (len(done), len(others), worker.done()) == (1, 1, False)
+    await three[2].notify(QUEUE)
+    await worker
+    await three[2].notify(DELIVERIES)
     await asyncio.gather(*others)
 
 

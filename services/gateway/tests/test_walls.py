@@ -9,14 +9,27 @@ from sqlalchemy import exc, insert, select, text
 from contracts.analyze import Preset
 from gateway import walls
 from gateway.db import Database
+from gateway.deliveries import records
 from gateway.hints import LocalHints
 from gateway.idempotency import store as promises
 from gateway.idempotency.keys import Ticket
-from gateway.jobs import intake
+from gateway.jobs import intake, outcomes
 from gateway.jobs.states import Kind, NewJob
-from gateway.tables import idempotency_keys, jobs, lanes, metadata
+from gateway.outbox import announce
+from gateway.tables import (
+    idempotency_keys,
+    job_webhooks,
+    jobs,
+    lanes,
+    metadata,
+    webhook_deliveries,
+    webhook_endpoints,
+    webhook_events,
+    webhook_secrets,
+)
 from gateway.times import now_plus
 from gateway.watch import Subject, Watch
+from tests.fixtures.couriers import endpoint
 from tests.fixtures.postgres import Postgres
 
 pytestmark = pytest.mark.anyio
@@ -151,6 +164,20 @@ async def test_an_idempotency_key_of_another_tenant_is_behind_the_wall(app_db: D
             await promises.point(connection, Ticket(tenant_id, "one", "f"), f"an_{tenant_id}", "made")
     async with app_db.read() as connection:
         assert list((await connection.execute(select(idempotency_keys.c.job_id))).scalars()) == ["an_b"]
+
+
+async def test_webhooks_of_another_tenant_are_behind_the_wall(app_db: Database) -> None:
+    for tenant_id in ("a", "b"):
+        walls.bind(tenant_id)
+        endpoint_id = await endpoint(app_db, "https://hooks.test/", tenant_id)
+        async with app_db.begin() as connection:
+            job_id = await intake.enqueue(connection, job(tenant_id))
+            await announce.expect(connection, tenant_id, job_id, "https://hooks.test/one")
+            assert await outcomes.cancel(connection, Kind.ANALYSIS, tenant_id, job_id)
+            assert await records.disable(connection, tenant_id, endpoint_id, "owner")
+    async with app_db.read() as connection:
+        for table in (webhook_endpoints, webhook_secrets, webhook_events, webhook_deliveries, job_webhooks):
+            assert set((await connection.execute(select(table.c.tenant_id))).scalars()) == {"b"}, table.name
 
 
 async def test_every_table_of_tenants_has_a_wall(migrated_postgres: str) -> None:

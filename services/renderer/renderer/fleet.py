@@ -35,6 +35,9 @@ _RATION_S = 2.0
 A whole analysis of a heavy page takes two to three, its first ones included: an honest page rarely gets there.
 """
 
+_EXTRA = 2
+"""Slots for each browser more than there are slots, while others stand back with a job that takes too much."""
+
 T = TypeVar("T", bound=Resource)
 
 
@@ -154,10 +157,11 @@ class Fleet(Generic[T]):
             return
         slot.resource.kill()
         KILLS.inc()
-        RECYCLES.labels(reason.value).inc()
+        if not slot.followed:
+            RECYCLES.labels(reason.value).inc()
         log.warning("slot_discarded", reason=reason.value, uses=slot.wear.uses)
         self.retire(slot)
-        if not slot.retired:
+        if not slot.followed:
             self.refill()
 
     def retire(self, slot: Slot[T]) -> None:
@@ -195,6 +199,9 @@ class Fleet(Generic[T]):
             log.warning("slot_greedy", cpu_s=round(used - slot.cpu_s, 1))
             slot.resource.yield_cpu()
             slot.greedy = True
+            # Its browser serves no other: the one that comes after it need not wait for its end.
+            if sum(one.greedy for one in self.slots) <= max(1, self._limits.renderer_slots // _EXTRA):
+                self.replace(slot, Recycle.GREEDY)
 
     def spawn(self, work: Coroutine[Any, Any, object]) -> None:
         """Run `work` in the fleet's own context: a browser outlives the request in whose course it was started."""
@@ -223,6 +230,7 @@ class Fleet(Generic[T]):
         async with self._replacements:
             if slot not in self.slots:
                 return
+            slot.followed = True
             await self._refill()
             RECYCLES.labels(reason.value).inc()
             log.info("slot_recycled", reason=reason.value, uses=slot.wear.uses, memory_mb=slot.wear.memory_mb)

@@ -69,6 +69,7 @@ class Slot(Generic[T]):
         self.since = now
         self.retired = False
         self.replacing = False
+        self.followed = False
         self.greedy = False
         self.rationed_at = 0.0
         self.cpu_s = 0.0

@@ -184,11 +184,36 @@ def test_a_job_that_takes_more_than_its_share_stands_back_and_its_browser_serves
             greedy.cpu = cpu
             await pool._fleet.ration(slot)
             assert greedy.yielded is yielded
+        assert await pool.run(at_once, LONG) is factory.made[1], "its successor does not wait for its end"
         job.finish.set()
         assert await task == "done"
         await greedy.closed.wait()
         assert await pool.run(at_once, LONG) is factory.made[1]
+        assert len(factory.made) == 2
         await pool.drain(LONG)
+
+
+def test_jobs_that_take_too_much_do_not_multiply_browsers() -> None:
+    async def test() -> None:
+        pool, factory = await started(Limits(renderer_slots=2))
+        jobs = [Job() for _ in range(3)]
+        tasks = []
+        for job in jobs:
+            tasks.append(asyncio.create_task(pool.run(job, LONG)))
+            await job.begun.wait()
+            (slot,) = (slot for slot in pool._fleet.slots if slot.resource is job.used)
+            await pool._fleet.ration(slot)
+            slot.resource.cpu = 3.0
+            await pool._fleet.ration(slot)
+        assert len(factory.made) == 3
+        for job in jobs:
+            job.finish.set()
+        await asyncio.gather(*tasks)
+        await until(lambda: pool.state().free == 2)
+        assert len(factory.made) == 5
+        await pool.drain(LONG)
+
+    check(test)
 
     check(test)
 

@@ -6,7 +6,6 @@ nothing is lost between the provider's answer and the caller's own commit.
 """
 
 import asyncio
-import hashlib
 import random
 import re
 import time
@@ -159,7 +158,7 @@ class Batches:
     async def _uploaded(self, items: Sequence[BatchItem], key: Key) -> dict[str, str]:
         """Store every different picture once; return file ids by hash."""
         room = asyncio.Semaphore(_UPLOADS)
-        different = {_hash(picture): picture for item in items for _, picture in item.prompt.pictures}
+        different = {picture.sha256: picture for item in items for _, picture in item.prompt.pictures}
 
         async def one(picture: Picture) -> str:
             async with room:
@@ -176,7 +175,7 @@ class Batches:
         order = self._claude.order(item.prompt.answer, model)
 
         def source(picture: Picture) -> Params:
-            return {"type": "file", "file_id": files[_hash(picture)]}
+            return {"type": "file", "file_id": files[picture.sha256]}
 
         return {"custom_id": item.custom_id, "params": params(item.prompt, order, source)}
 
@@ -282,10 +281,6 @@ class Batches:
         if key is None or not record.batch_id:
             raise ClaudeUnavailable(Trouble.CREDENTIALS, f"no key {record.key} for batch {record.batch_id!r}")
         return key
-
-
-def _hash(picture: Picture) -> str:
-    return hashlib.sha256(picture.data).hexdigest()
 
 
 def _collected(outcome: Reply | Failure, preset: Preset) -> Collected:

@@ -79,9 +79,10 @@ def written(document: Params) -> bytes:
 class Body:
     """One request's bytes. Can be sent again: pictures become base64 only while they leave."""
 
-    def __init__(self, prompt: Prompt, order: Order, pool: Executor) -> None:
-        """Write all but the pictures; `pool` does their encoding."""
+    def __init__(self, prompt: Prompt, order: Order, pool: Executor, room: asyncio.Semaphore) -> None:
+        """Write all but the pictures; `pool` does their encoding, and `room` is taken while they leave."""
         self._pool = pool
+        self._room = room
         self._pictures = [picture for _, picture in prompt.pictures]
         # No page can know the mark, so none can put one into its text.
         mark = secrets.token_hex(16)
@@ -100,7 +101,11 @@ class Body:
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the bytes."""
         loop = asyncio.get_running_loop()
-        for text, picture in zip(self._texts, self._pictures, strict=False):
-            yield text
-            yield await loop.run_in_executor(self._pool, base64.b64encode, picture.data)
-        yield self._texts[-1]
+        async with self._room:
+            for text, picture in zip(self._texts, self._pictures, strict=False):
+                yield await loop.run_in_executor(self._pool, _with, text, picture.data)
+            yield self._texts[-1]
+
+
+def _with(text: bytes, data: bytes) -> bytes:
+    return text + base64.b64encode(data)

@@ -44,6 +44,8 @@ CALL_TIMEOUT_S = 120.0
 _HUNG_S = 30.0
 """A call that got at least this long and did not answer speaks against the provider, a shorter one against us."""
 _ENCODERS = 2
+_LEAVING = 16
+"""Requests of megabytes that leave at a time: of two hundred at once all would be late, instead of the last."""
 _BATCHES = "batches"
 
 ATTEMPTS = Counter("cro_claude_attempts_total", "Calls to Claude by how they ended", ["outcome"])
@@ -87,6 +89,7 @@ class Claude:
         self.keys = Keys(settings.keys, clock)
         self._breakers: dict[str, Breaker] = {}
         self._pool = ThreadPoolExecutor(_ENCODERS, "claude-encode")
+        self._room = asyncio.Semaphore(_LEAVING)
         self._http = anthropic.DefaultAsyncHttpxClient(follow_redirects=False)
         if settings.on_loopback:
             log.warning("claude_base_url_is_loopback", base_url=settings.anthropic_base_url)
@@ -140,7 +143,7 @@ class Claude:
         `retry_after_s` is the provider's wish, for a queue that has the time.
         """
         order = self.order(prompt.answer, model)
-        body = Body(prompt, order, self._pool)
+        body = Body(prompt, order, self._pool, self._room)
 
         async def once(api: anthropic.AsyncAnthropic, timeout_s: float) -> Reply | Failure:
             headers = {"content-type": "application/json", "content-length": str(body.size)}

@@ -30,7 +30,7 @@ def key(prompt: Prompt, asking: Asking) -> str:
 
     The tenant is part of it, so that nobody can see by cost or speed whether somebody else had a page judged.
     """
-    pictures = [[label, hashlib.sha256(one.data).hexdigest()] for label, one in prompt.pictures]
+    pictures = [[label, one.sha256] for label, one in prompt.pictures]
     asked = [asking.tenant_id, asking.rules_version, asking.prompt_version, asking.model, asking.effort]
     said = [prompt.rubric, prompt.task, prompt.document, prompt.closing, prompt.answer.__name__]
     written = json.dumps([asked, said, pictures], ensure_ascii=False)

@@ -1,5 +1,7 @@
 """Pictures at exactly the size that the model sees, so that the provider never scales them behind our coordinates."""
 
+import functools
+import hashlib
 import io
 import math
 from collections.abc import Mapping
@@ -30,6 +32,11 @@ class Picture:
     media_type: str
     width: int
     height: int
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """The hash of the bytes."""
+        return hashlib.sha256(self.data).hexdigest()
 
 
 def tokens(width: int, height: int) -> int:
@@ -77,5 +84,6 @@ def prepare(images: Mapping[str, bytes], model: Model, widths: Mapping[str, floa
         if room < 0:
             log.warning("pictures_too_many", kept=len(ready), given=len(images))
             break
+        _ = picture.sha256  # here, in a thread, it keeps nobody waiting
         ready[section_id] = picture
     return ready

@@ -112,7 +112,7 @@ def test_an_unknown_model_is_our_mistake(ask: Ask, fake: FakeServer) -> None:
 
 def test_a_hanging_call_ends_with_the_deadline(ask: Ask, fake: FakeServer) -> None:
     fake.script("hang")
-    assert trouble(ask, deadline=Deadline.after_ms(500)).trouble is Trouble.TIMEOUT
+    assert trouble(ask, deadline=Deadline.after_ms(2_000)).trouble is Trouble.TIMEOUT
     assert len(fake.requests) == 1
 
 

@@ -15,7 +15,7 @@ from gateway.analyses.schemas import AnalysisPage, AnalysisRead, path_of, read, 
 from gateway.answers import Kept
 from gateway.cursors import opened, sealed
 from gateway.events import stream as events
-from gateway.events.stream import LastEventId
+from gateway.events.stream import LastEventId, Until
 from gateway.guard import ROOM
 from gateway.idempotency.keys import IdempotencyKey
 from gateway.jobs.removal import Removal
@@ -151,15 +151,25 @@ async def show(
     responses=events.responses(Kind.ANALYSIS),
 )
 async def follow(
-    request: Request, parts: TheParts, caller: TheCaller, analysis_id: AnalysisId, last_event_id: LastEventId = ""
+    request: Request,
+    parts: TheParts,
+    caller: TheCaller,
+    analysis_id: AnalysisId,
+    last_event_id: LastEventId = "",
+    until: Annotated[Until, Query(description="enriched: where the model was away, until it has been asked again")] = (
+        Until.ENDED
+    ),
 ) -> Response:
     """Send server-sent events: the present state at once, then each change, until the analysis has ended.
 
     Named `analysis.queued`, `.rendering`, `.analyzing`, `.succeeded`, `.failed`, `.cancelled`; the data is JSON. A
     comment comes every 15 seconds. It is a feed of the state and not a log: who comes late, or comes again with
-    `Last-Event-ID`, is told the present state unless it is the one that it knows.
+    `Last-Event-ID`, is told the present state unless it is the one that it knows. Where the data of
+    `analysis.succeeded` says `ai_pending`, `analysis.enriched` may follow within a day: with `until=enriched` the
+    stream waits for it, and whoever comes later is told of both.
     """
-    return await events.answer(request, parts, Subject(caller.tenant_id, Kind.ANALYSIS, analysis_id), last_event_id)
+    subject = Subject(caller.tenant_id, Kind.ANALYSIS, analysis_id)
+    return await events.answer(request, parts, subject, last_event_id, until)
 
 
 @router.delete(

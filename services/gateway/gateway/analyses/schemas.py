@@ -14,6 +14,7 @@ from gateway.analyses.store import Record
 from gateway.jobs.enrichment import BULK
 from gateway.jobs.states import Document, State
 from gateway.patience import MAX_WAIT_S
+from gateway.receivers import WebhookUrl
 from gateway.reuse.schemas import Reuse
 
 
@@ -30,6 +31,7 @@ class _Asked(Reuse):
         le=MAX_WAIT_S,
         description="seconds to wait for the result; the header `Prefer: wait=N` does the same",
     )
+    webhook_url: WebhookUrl = None
 
     @field_validator("ai")
     @classmethod

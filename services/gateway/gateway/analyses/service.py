@@ -19,13 +19,14 @@ from gateway.analyses.schemas import AnalysisCreate, PictureCreate
 from gateway.analyses.store import Record
 from gateway.analyses.submissions import Submission
 from gateway.blobs.base import BlobStore
-from gateway.hints import cancel_topic, job_topic
+from gateway.hints import DELIVERIES, cancel_topic, job_topic
 from gateway.idempotency.keys import ticket
 from gateway.jobs import enrichment, outcomes, records
 from gateway.jobs.records import Version
 from gateway.jobs.states import Kind, NewJob, State
 from gateway.metrics import FINISHED
 from gateway.patience import RETRY_AFTER_S, Patience, until_final
+from gateway.receivers import receiver
 from gateway.report import page as report_page
 from gateway.reuse.policy import cache_key
 from gateway.wiring import Caller, Parts
@@ -44,7 +45,7 @@ async def accepted(parts: Parts, caller: Caller, asked: Submission, idempotency_
     sent = hashlib.sha256(asked.form.data).hexdigest() if asked.form else ""
     secret = parts.settings.signing_key
     key = ticket(idempotency_key, caller.tenant_id, "POST /v1/analyses", [fields, sent], secret)
-    terms = Terms(asked.create.wish, key)
+    terms = Terms(asked.create.wish, key, receiver(parts, asked.create.webhook_url))
     if asked.form is None:
         assert isinstance(asked.create, AnalysisCreate)
         return await create(parts, caller, asked.create.url, asked.create.preset, terms, ai)
@@ -108,6 +109,7 @@ async def cancel(parts: Parts, caller: Caller, analysis_id: str) -> Record:
     if ended:
         FINISHED.labels(State.CANCELLED.value, ErrorCode.CANCELLED.value).inc()
         await parts.hints.notify(job_topic(analysis_id))
+        await parts.hints.notify(DELIVERIES)
         await parts.hints.notify(cancel_topic(analysis_id))
     return record
 

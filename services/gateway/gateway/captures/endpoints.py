@@ -24,6 +24,7 @@ from gateway.jobs.records import Version
 from gateway.jobs.removal import Removal
 from gateway.jobs.states import Kind
 from gateway.patience import RETRY_AFTER_S, Patience, Prefer, Wait, asked_for, preferred, until_final
+from gateway.receivers import receiver
 from gateway.refusals import MAKING, refusals
 from gateway.tags import IfNoneMatch
 from gateway.watch import Subject
@@ -93,13 +94,14 @@ async def create(
     choice = negotiation.choose(negotiation.read(_accept(request)), body.outputs, body.tier)
     seconds = asked_for(body.wait, prefer)
     wait = timedelta(seconds=(BARE_WAIT_S if choice.bare else 0) if seconds is None else seconds)
-    terms = Terms(body.wish, _ticket(parts, caller, body, choice, idempotency_key))
+    key = _ticket(parts, caller, body, choice, idempotency_key)
+    terms = Terms(body.wish, key, receiver(parts, body.webhook_url))
     accepted = await service.create(parts, caller, _request(body, choice), terms)
     if (answer := replies.again(accepted, path_of(accepted.id))) is not None:
         return answer
     record = await service.waited_for(parts, caller, accepted.id, Patience(wait, request.is_disconnected))
     here = record.state.final or not await request.is_disconnected()
-    if choice.bare and not here and accepted.ticket is None:
+    if choice.bare and not here and accepted.ticket is None and body.webhook_url is None:
         await service.leave(parts, caller, accepted.id)
     if choice.bare and record.state.final:
         answer = await _bytes(request, parts, record, accepted)

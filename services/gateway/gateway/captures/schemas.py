@@ -15,6 +15,7 @@ from gateway.blobs.base import BlobStore
 from gateway.captures.store import Record, Whole
 from gateway.jobs.states import State
 from gateway.patience import MAX_WAIT_S
+from gateway.receivers import WebhookUrl
 from gateway.reuse.schemas import Reuse
 
 MAX_OUTPUTS = 20
@@ -45,6 +46,7 @@ class CaptureCreate(Reuse):
         le=MAX_WAIT_S,
         description="seconds to wait for the result; the header `Prefer: wait=N` does the same",
     )
+    webhook_url: WebhookUrl = None
 
 
 class CaptureLinks(Wire):

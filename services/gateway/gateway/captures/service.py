@@ -12,7 +12,7 @@ from contracts.render import Artifact
 from gateway.acceptance import Accepted, Terms, accept
 from gateway.captures import limits, store
 from gateway.captures.store import Whole
-from gateway.hints import cancel_topic, job_topic
+from gateway.hints import DELIVERIES, cancel_topic, job_topic
 from gateway.jobs import outcomes, records
 from gateway.jobs.records import Version
 from gateway.jobs.states import Kind, NewJob, State
@@ -116,6 +116,7 @@ async def _told_of_cancel(parts: Parts, capture_id: str) -> None:
     FINISHED.labels(State.CANCELLED.value, ErrorCode.CANCELLED.value).inc()
     await parts.hints.notify(job_topic(capture_id))
     await parts.hints.notify(cancel_topic(capture_id))
+    await parts.hints.notify(DELIVERIES)
 
 
 async def content(parts: Parts, record: Whole, name: str) -> Content:

@@ -11,6 +11,7 @@ from gateway.jobs.states import Kind, State
 from gateway.watch import Subject
 
 _PATHS = {Kind.ANALYSIS: "/v1/analyses", Kind.CAPTURE: "/v1/captures"}
+ENRICHED = "enriched"
 _CODES = {code.value: code for code in ErrorCode}
 
 
@@ -29,17 +30,25 @@ class Event(Wire):
     attempt: int = Field(description="attempts begun")
     finished_at: datetime | None = None
     error_code: ErrorCode | None = Field(None, description="why it failed or was cancelled")
+    ai_pending: bool = Field(False, description="true: rules alone for now, `analysis.enriched` may follow much later")
     links: EventLinks
 
 
-def event_id(glimpse: Glimpse) -> str:
-    """Return what `Last-Event-ID` holds: it grows with every claim of the job, and changes with every state."""
-    return f"{glimpse.fence}-{glimpse.state.value}"
+def steps(glimpse: Glimpse) -> list[str]:
+    """Return what there is to tell: the state and, after the end, that the model has completed the result."""
+    return [glimpse.state.value, ENRICHED] if glimpse.enriched else [glimpse.state.value]
 
 
-def event_name(kind: Kind, state: State) -> str:
-    """Return the event's name: `analysis.rendering`."""
-    return f"{kind.value}.{state.value}"
+def event_id(glimpse: Glimpse, step: str) -> str:
+    """Return what `Last-Event-ID` holds: it grows with every claim of the job, and changes with every step."""
+    return f"{glimpse.fence}-{step}"
+
+
+def untold(glimpse: Glimpse, last_event_id: str) -> list[str]:
+    """Return the steps that somebody does not know who was told `last_event_id` last."""
+    all_steps = steps(glimpse)
+    ids = [event_id(glimpse, step) for step in all_steps]
+    return all_steps[ids.index(last_event_id) + 1 :] if last_event_id in ids else all_steps
 
 
 def event(subject: Subject, glimpse: Glimpse) -> Event:
@@ -52,5 +61,6 @@ def event(subject: Subject, glimpse: Glimpse) -> Event:
         attempt=glimpse.attempt,
         finished_at=glimpse.finished_at,
         error_code=_CODES.get(glimpse.error_code or "") if failed else None,
+        ai_pending=glimpse.pending,
         links=EventLinks(self=f"{_PATHS[subject.kind]}/{subject.id}"),
     )

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from enum import StrEnum
 from typing import Annotated, Any
 
 import structlog
@@ -13,7 +14,7 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from contracts.errors import ErrorCode
-from gateway.events.schemas import event, event_id, event_name
+from gateway.events.schemas import event, event_id, untold
 from gateway.jobs.records import Glimpse
 from gateway.jobs.states import Kind
 from gateway.places import Places
@@ -32,6 +33,14 @@ _LONGEST_S = 900.0
 _RETRY_MS = 2_000
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
+
+class Until(StrEnum):
+    """When a stream is over."""
+
+    ENDED = "ended"
+    ENRICHED = "enriched"
+
+
 LastEventId = Annotated[
     str, Header(max_length=100, description="the id of the last event that arrived; a browser sends it by itself")
 ]
@@ -41,7 +50,10 @@ def responses(kind: Kind) -> dict[int | str, dict[str, Any]]:
     """Describe the answers for OpenAPI."""
     path = {Kind.ANALYSIS: "/v1/analyses/an_0193…", Kind.CAPTURE: "/v1/captures/cap_0193…"}[kind]
     job = {"id": path.rpartition("/")[2], "kind": kind.value, "status": "rendering", "attempt": 1}
-    data = json.dumps({**job, "finished_at": None, "error_code": None, "links": {"self": path}}, ensure_ascii=False)
+    data = json.dumps(
+        {**job, "finished_at": None, "error_code": None, "ai_pending": False, "links": {"self": path}},
+        ensure_ascii=False,
+    )
     example = f"retry: {_RETRY_MS}\n\nid: 1-rendering\nevent: {kind.value}.rendering\ndata: {data}\n\n: still here\n\n"
     return {
         200: {
@@ -66,31 +78,37 @@ class _Stream(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-async def answer(request: Request, parts: Parts, subject: Subject, last_event_id: str) -> Response:
+async def answer(
+    request: Request, parts: Parts, subject: Subject, last_event_id: str, until: Until = Until.ENDED
+) -> Response:
     """Answer with a job's events. Raises `ServiceError`: not_found, rate_limited, unavailable."""
     async with parts.watch.follow(subject) as feed:
         glimpse = feed.latest
     if glimpse is None:
         raise ServiceError(ErrorCode.NOT_FOUND, f"There is no {subject.kind.value} with this id.")
-    if glimpse.state.final and event_id(glimpse) == last_event_id:
+    if _over(glimpse, until) and not untold(glimpse, last_event_id):
         return Response(status_code=204)
     parts.places.check(subject.tenant_id)
     if getattr(request.state, "head", False):
         return Response(media_type=MEDIA_TYPE, headers=_HEADERS)
-    return _Stream(_lines(parts.watch, subject, last_event_id), parts.places, subject.tenant_id)
+    return _Stream(_lines(parts.watch, subject, last_event_id, until), parts.places, subject.tenant_id)
 
 
-async def _lines(watch: Watch, subject: Subject, told: str) -> AsyncIterator[str]:
-    """Tell the present state unless it is known, and each that follows; end with the job."""
+def _over(glimpse: Glimpse, until: Until) -> bool:
+    return glimpse.state.final and (until is Until.ENDED or not glimpse.pending)
+
+
+async def _lines(watch: Watch, subject: Subject, told: str, until: Until) -> AsyncIterator[str]:
+    """Tell the present state unless it is known, and each that follows; end with the job, or its enrichment."""
     yield f"retry: {_RETRY_MS}\n\n"
     ends = time.monotonic() + _LONGEST_S
     try:
         async with watch.follow(subject) as feed:
             while (glimpse := feed.latest) is not None:
-                if event_id(glimpse) != told:
-                    told = event_id(glimpse)
-                    yield _event(subject, glimpse)
-                if glimpse.state.final or watch.closed or time.monotonic() > ends:
+                for step in untold(glimpse, told):
+                    told = event_id(glimpse, step)
+                    yield _event(subject, glimpse, step)
+                if _over(glimpse, until) or watch.closed or time.monotonic() > ends:
                     return
                 # Not all of a thousand in one moment.
                 await feed.change(HEARTBEAT * random.uniform(0.7, 1))  # noqa: S311  # spreads load, guards nothing
@@ -101,6 +119,6 @@ async def _lines(watch: Watch, subject: Subject, told: str) -> AsyncIterator[str
         log.warning("stream_ended", reason=error.reason)
 
 
-def _event(subject: Subject, glimpse: Glimpse) -> str:
-    name = event_name(subject.kind, glimpse.state)
-    return f"id: {event_id(glimpse)}\nevent: {name}\ndata: {event(subject, glimpse).model_dump_json()}\n\n"
+def _event(subject: Subject, glimpse: Glimpse, step: str) -> str:
+    name = f"{subject.kind.value}.{step}"
+    return f"id: {event_id(glimpse, step)}\nevent: {name}\ndata: {event(subject, glimpse).model_dump_json()}\n\n"

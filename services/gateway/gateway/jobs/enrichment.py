@@ -5,7 +5,7 @@ run, so that claiming, retrying and reaping are those of every job; customers li
 See docs/adr/0018.
 
 Where the model is asked in bulk, it hands the page in for a message batch, keeps the ticket among its options, and
-redeems it when the batch has ended. See docs/adr/0022.
+redeems it when the batch has ended. See docs/adr/0023.
 """
 
 from dataclasses import dataclass, replace
@@ -19,11 +19,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.render import RenderResult
 from contracts.result import Analysis, Analyzed, DegradedReason, Ticket
-from gateway.jobs import accounts, events, memos, outcomes, spending
-from gateway.jobs.events import EventType
+from gateway.jobs import accounts, announcing, events, memos, outcomes, spending
 from gateway.jobs.lasting import may_be_given_again
 from gateway.jobs.leases import mine, release
 from gateway.jobs.states import Claimed, Document, Kind, Priority, Stage, State
+from gateway.outbox.events import EventType
 from gateway.tables import jobs, renders, results
 from gateway.times import now_plus
 
@@ -137,6 +137,7 @@ async def _told(db: AsyncConnection, job: Claimed, analyzed: Analyzed) -> None:
     seen = sum(finding.source != "rule" for finding in analyzed.findings)
     document = {"overall": analyzed.scores.overall, "findings": len(analyzed.findings), "ai_findings": seen}
     await events.record(db, job.tenant_id, target(job), EventType.ANALYSIS_ENRICHED, {**document, "url": job.url})
+    await announcing.enriched(db, job.tenant_id, target(job), analyzed.public())
 
 
 async def put_off(db: AsyncConnection, job: Claimed, analyzed: Analyzed, delay: timedelta) -> bool:

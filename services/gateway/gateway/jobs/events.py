@@ -1,22 +1,16 @@
-"""What happened to a tenant's jobs after they had ended: the outbox of webhooks and of those who follow along."""
+"""What happened to a tenant's jobs after their end, for those who follow along; webhooks have rows of their own."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.jobs.states import Document
+from gateway.outbox.events import EventType
 from gateway.tables import events
 from gateway.times import now_plus
 from runtime.ids import new_id
-
-
-class EventType(StrEnum):
-    """What can happen. The value is what customers see."""
-
-    ANALYSIS_ENRICHED = "analysis.enriched"
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.analyze import Preset
 from contracts.errors import ErrorCode
-from gateway.jobs import accounts, admission, spending
+from gateway.jobs import accounts, admission, announcing, spending
 from gateway.jobs.states import Claimed, Kind, Priority, Stage, State
 from gateway.tables import IS_QUEUED, IS_RUNNING, jobs
 from gateway.times import now_plus
@@ -153,6 +153,7 @@ async def reap(db: AsyncConnection, max_crashes: int) -> Sequence[Reaped]:
     for tenant_id, _, _, job_id in dead:
         await admission.promote(db, tenant_id)
         await accounts.give_back(db, tenant_id, job_id, State.FAILED)
+        await announcing.ended(db, tenant_id, job_id)
     return [Reaped(row.id, row.state == State.FAILED) for row in rows]
 
 

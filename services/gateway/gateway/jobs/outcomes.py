@@ -10,7 +10,7 @@ from contracts.fetch import FetchResult
 from contracts.render import RenderResult
 from contracts.result import Analysis
 from contracts.wire import Wire
-from gateway.jobs import accounts, admission, confidential, records, spending
+from gateway.jobs import accounts, admission, announcing, confidential, records, spending
 from gateway.jobs.lasting import may_be_given_again
 from gateway.jobs.leases import mine
 from gateway.jobs.states import Claimed, Kind, Stage, State
@@ -83,6 +83,7 @@ async def finish(db: AsyncConnection, job: Claimed, result: Wire, keys: dict[str
     # As at acceptance, the tenant's row is locked before its day: the other way round two could wait for each other.
     await admission.promote(db, job.tenant_id)
     await accounts.book(db, job, result.cost_usd if isinstance(result, FetchResult) else cost)
+    await announcing.ended(db, job.tenant_id, job.id, result)
     return True
 
 
@@ -94,6 +95,7 @@ async def fail(db: AsyncConnection, job: Claimed, error: ServiceError) -> bool:
         await spending.release(db, job.id)
         await admission.promote(db, job.tenant_id)
         await accounts.give_back(db, job.tenant_id, job.id, State.FAILED)
+        await announcing.ended(db, job.tenant_id, job.id)
         return True
     return await _ended_by_us(db, job, State.FAILED)
 
@@ -116,6 +118,7 @@ async def cancel(db: AsyncConnection, kind: Kind, tenant_id: str, job_id: str) -
     await spending.release(db, job_id)
     await admission.promote(db, tenant_id)
     await accounts.give_back(db, tenant_id, job_id, State.CANCELLED)
+    await announcing.ended(db, tenant_id, job_id)
     return True
 
 

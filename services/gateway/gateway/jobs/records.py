@@ -5,24 +5,30 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy import ColumnElement, Row, String, case, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.jobs.states import Kind, State
-from gateway.tables import jobs, results
+from gateway.outbox.events import EventType
+from gateway.tables import events, jobs, results
 
 _AT_ONCE = 200
 
 
 @dataclass(frozen=True)
 class Glimpse:
-    """How far a job is, as those who wait need to know it. `fence` tells one attempt from the next."""
+    """How far a job is, as those who wait need to know it. `fence` tells one attempt from the next.
+
+    `pending`: it has succeeded, and the model is to complete its result later; `enriched`: it has.
+    """
 
     state: State
     attempt: int
     fence: int
     error_code: str | None
     finished_at: datetime | None
+    pending: bool = False
+    enriched: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,17 @@ async def cancelled(db: AsyncConnection, tenant_id: str, job_id: str) -> bool:
     return (await db.execute(statement)).scalar_one_or_none() in {None, State.CANCELLED}
 
 
+_later = jobs.alias("later")
+# The ids of an analysis and its enrichment differ only in what stands before them.
+_OF_THE_SAME = (jobs.c.state == State.SUCCEEDED) & (jobs.c.kind == Kind.ANALYSIS)
+_BARE = func.substr(jobs.c.id, len(Kind.ANALYSIS.id_prefix) + 2, type_=String)
+_LATER = _OF_THE_SAME & (_later.c.id == literal(f"{Kind.ENRICHMENT.id_prefix}_", String).concat(_BARE))
+_ENRICHED = (
+    select(events.c.id)
+    .where(events.c.job_id == jobs.c.id, events.c.type == EventType.ANALYSIS_ENRICHED)
+    .limit(1)
+    .scalar_subquery()
+)
 _GLIMPSE = (
     jobs.c.tenant_id,
     jobs.c.kind,
@@ -64,6 +81,8 @@ _GLIMPSE = (
     jobs.c.fence,
     jobs.c.error_code,
     jobs.c.finished_at,
+    _later.c.state.label("later"),
+    case((_later.c.id.is_not(None), _ENRICHED)).label("enriched_by"),
 )
 
 
@@ -71,10 +90,13 @@ async def glimpses(db: AsyncConnection, job_ids: Sequence[str]) -> dict[tuple[st
     """Look at many jobs at once, by owner, kind and id: only who knows all three may be told."""
     seen: dict[tuple[str, str, str], Glimpse] = {}
     for start in range(0, len(job_ids), _AT_ONCE):
-        statement = select(*_GLIMPSE).where(jobs.c.id.in_(job_ids[start : start + _AT_ONCE]))
+        source = jobs.outerjoin(_later, _LATER)
+        statement = select(*_GLIMPSE).select_from(source).where(jobs.c.id.in_(job_ids[start : start + _AT_ONCE]))
         seen |= {(row.tenant_id, row.kind, row.id): _glimpse(row) for row in await db.execute(statement)}
     return seen
 
 
 def _glimpse(row: Row[*tuple[Any, ...]]) -> Glimpse:
-    return Glimpse(State(row.state), row.attempt, row.fence, row.error_code, row.finished_at)
+    pending = row.later is not None and not State(row.later).final
+    seen = (State(row.state), row.attempt, row.fence, row.error_code, row.finished_at)
+    return Glimpse(*seen, pending=pending, enriched=row.enriched_by is not None)

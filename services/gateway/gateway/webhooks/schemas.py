@@ -1,0 +1,218 @@
+"""What customers send and receive about webhooks."""
+
+import json
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field
+
+from contracts.wire import PublicInput, Wire
+from gateway.outbox.events import EventType
+from gateway.webhooks.store import Delivery, Endpoint, Tried
+
+WEBHOOKS = "/v1/webhooks"
+MAX_CONCURRENCY = 50
+
+_ALWAYS = frozenset({EventType.TEST})
+
+
+def _choosable(events: list[EventType]) -> list[EventType]:
+    if _ALWAYS & set(events):
+        raise ValueError("webhook.test needs no subscription: it is sent when you ask for it")
+    return sorted(set(events))
+
+
+Url = Annotated[
+    str,
+    Field(min_length=1, max_length=4_096, description="an https address", examples=["https://hooks.example.com/cro"]),
+]
+_Chosen = Annotated[list[EventType], Field(min_length=1, max_length=50), AfterValidator(_choosable)]
+Events = Annotated[_Chosen | None, Field(description="what it is told; null: everything, also what later releases add")]
+Description = Annotated[str, Field(max_length=500, description="for you")]
+Concurrency = Annotated[
+    int | None, Field(ge=1, le=MAX_CONCURRENCY, description="most that it gets at once; null: as the operator set")
+]
+
+
+class WebhookCreate(PublicInput):
+    """An endpoint that is told what happens."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"url": "https://hooks.example.com/cro", "events": ["analysis.succeeded", "analysis.failed"]}]
+        }
+    )
+
+    url: Url
+    events: Events = None
+    description: Description = ""
+    concurrency: Concurrency = None
+
+
+class WebhookChange(PublicInput):
+    """What to change; what is left out stays."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"enabled": True}]})
+
+    url: Url = ""
+    events: Events = None
+    description: Description = ""
+    concurrency: Concurrency = None
+    enabled: bool = Field(True, description="false: nothing more is sent, and what waits has failed")
+
+
+class WebhookRead(Wire):
+    """An endpoint."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "wh_0193f6b2c4d57a80b1c2d3e4f5a60718",
+                    "url": "https://hooks.example.com/cro",
+                    "events": ["analysis.failed", "analysis.succeeded"],
+                    "description": "",
+                    "concurrency": 5,
+                    "enabled": True,
+                    "disabled_reason": None,
+                    "disabled_at": None,
+                    "failing_since": None,
+                    "created_at": "2026-11-21T12:00:00Z",
+                }
+            ]
+        }
+    )
+
+    id: str
+    url: str
+    events: list[EventType] | None = Field(description="null: everything")
+    description: str
+    concurrency: int
+    enabled: bool
+    disabled_reason: str | None = Field(description="owner, failing (for days), or gone (it answered 410)")
+    disabled_at: datetime | None
+    failing_since: datetime | None = Field(description="nothing has gone through since then")
+    created_at: datetime
+
+
+class WebhookCreated(WebhookRead):
+    """An endpoint with its signing secret, which is shown this once."""
+
+    model_config = ConfigDict(json_schema_extra={})
+
+    secret: str = Field(description="`whsec_…`; keep it, nobody can show it again", examples=["whsec_bm90IGEgcmVhbA=="])
+
+
+class WebhookPage(Wire):
+    """Endpoints, newest first."""
+
+    data: list[WebhookRead]
+    next_cursor: str | None = Field(description="pass it as `cursor` for the next page; null on the last one")
+
+
+class Rotation(PublicInput):
+    """How to change the signing secret."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"overlap_hours": 24}]})
+
+    overlap_hours: float = Field(24, ge=0, le=168, description="how long the old secret signs beside the new one")
+
+
+class Rotated(Wire):
+    """The new signing secret, which is shown this once."""
+
+    secret: str = Field(examples=["whsec_bm90IGEgcmVhbA=="])
+    previous_until: datetime = Field(description="until then every message bears signatures of both")
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery is."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class DeliveryRead(Wire):
+    """One event on its way to one receiver."""
+
+    id: str
+    event_id: str = Field(description="the `webhook-id` of every attempt")
+    event_type: str
+    webhook_id: str = Field(description="`request`: the URL came with one request")
+    url: str
+    state: DeliveryState
+    attempts: int
+    next_attempt_at: datetime | None
+    last_status: int | None = Field(description="HTTP status of the last answer; null: there was none")
+    last_error: str | None = Field(description="a documented code, or endpoint_disabled")
+    created_at: datetime
+    finished_at: datetime | None
+
+
+class AttemptRead(Wire):
+    """One attempt."""
+
+    number: int
+    at: datetime
+    status: int | None
+    error: str | None
+    detail: str
+    answer: str = Field(description="the first 4 KB of the receiver's answer, escaped for HTML")
+    ms: int
+
+
+class DeliveryWhole(DeliveryRead):
+    """A delivery with what was sent and what came of each attempt."""
+
+    event: dict[str, Any] = Field(description="as it was sent, its own addresses relative")  # any of the events
+    log: list[AttemptRead]
+
+
+class DeliveryPage(Wire):
+    """Deliveries, newest first."""
+
+    data: list[DeliveryRead]
+    next_cursor: str | None = Field(description="pass it as `cursor` for the next page; null on the last one")
+
+
+class Replay(PublicInput):
+    """Which deliveries to repeat."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"since": "2026-11-20T00:00:00Z"}]})
+
+    since: AwareDatetime = Field(description="of events that were announced then or later")
+    until: AwareDatetime | None = Field(None, description="and before this; missing: now")
+    states: list[DeliveryState] = Field(
+        [DeliveryState.FAILED], min_length=1, max_length=2, description="failed, delivered, or both"
+    )
+
+    @property
+    def end(self) -> datetime:
+        """The end of the time."""
+        return self.until or datetime.now(UTC)
+
+
+class Replayed(Wire):
+    """How many were put in the queue again."""
+
+    count: int
+    more: bool = Field(description="there may be more: ask again")
+
+
+def read(endpoint: Endpoint) -> WebhookRead:
+    """Show an endpoint."""
+    return WebhookRead(**vars(endpoint))
+
+
+def read_delivery(record: Delivery) -> DeliveryRead:
+    """Show a delivery."""
+    return DeliveryRead(**vars(record))
+
+
+def read_whole(record: Delivery, log: list[Tried]) -> DeliveryWhole:
+    """Show a delivery with its attempts."""
+    tried = [AttemptRead(**vars(one)) for one in log]
+    return DeliveryWhole(**vars(record), event=json.loads(record.document), log=tried)
