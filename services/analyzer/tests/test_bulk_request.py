@@ -31,7 +31,7 @@ class Judges:
         self.answer = answer
         self.asked: list[str] = []
 
-    async def __call__(self, *_: object) -> Judgement:
+    async def __call__(self, *_: object, **__: object) -> Judgement:
         self.asked.append("now")
         return JUDGEMENT
 
@@ -40,16 +40,16 @@ class Judges:
             raise self.answer
         return self.answer
 
-    async def hand_in(self, *_: object) -> Judgement | Ticket:
+    async def hand_in(self, *_: object, **__: object) -> Judgement | Ticket:
         self.asked.append("hand_in")
         return self._answer()
 
-    async def redeem(self, *asked: object) -> Judgement | Ticket:
+    async def redeem(self, *asked: object, **_: object) -> Judgement | Ticket:
         assert isinstance(asked[-1], Ticket)
         self.asked.append(f"redeem {asked[-1].claim}")
         return self._answer()
 
-    async def look(self, *_: object) -> TicketState:
+    async def look(self, *_: object, **__: object) -> TicketState:
         return TicketState.READY
 
 
