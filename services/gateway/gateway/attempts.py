@@ -81,7 +81,7 @@ class Attempts:
     async def _failed(self, job: Claimed, error: ServiceError) -> None:
         # With a ticket a job is hours old before it goes on: that is no reason to give it up sooner.
         patience = self._settings.outage_patience if enrichment.ticket(job) is None else TICKET_PATIENCE
-        unreachable = error.code is ErrorCode.UNAVAILABLE and job.age < patience
+        unreachable = error.code is ErrorCode.UNAVAILABLE and enrichment.waited(job) < patience
         if error.code is ErrorCode.RENDERER_BUSY or unreachable:
             await self._postpone(job, error)
         elif error.code is ErrorCode.ANALYSIS_UNAVAILABLE and job.age < self._settings.outage_patience:
@@ -119,8 +119,9 @@ class Attempts:
 
     async def _left_in_batch(self, job: Claimed) -> None:
         """Give an enrichment back until its message batch may have ended."""
-        delay = until_batched(job.age)
-        log.info("enrichment_in_batch", age_s=job.age.total_seconds(), delay_s=delay.total_seconds())
+        waited = enrichment.waited(job)
+        delay = until_batched(waited)
+        log.info("enrichment_in_batch", waited_s=waited.total_seconds(), delay_s=delay.total_seconds())
         metrics.RELEASED.labels("batch").inc()
         await self._write(lambda db: leases.release(db, job, delay))
 
@@ -163,6 +164,6 @@ class Attempts:
 def _until(job: Claimed, analyzed: Analyzed) -> timedelta:
     """Return when an enrichment goes on: by its age, except where a batch came to nothing, and it begins anew."""
     if analyzed.ticket is not None:
-        return until_batched(job.age)
+        return until_batched(timedelta() if enrichment.in_bulk(job) else enrichment.waited(job))
     failed_in_bulk = enrichment.in_bulk(job) or enrichment.ticket(job) is not None
     return after_absence(timedelta() if failed_in_bulk else job.age, analyzed.retry_after_s)

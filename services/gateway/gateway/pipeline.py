@@ -94,7 +94,7 @@ class Pipeline:
 
     def _may_wait(self, job: Claimed) -> bool:
         """Whether the model may be asked later; a result waits from its first attempt on, not from its order."""
-        waited = job.age if job.kind is Kind.ENRICHMENT else timedelta()
+        waited = enrichment.waited(job) if job.kind is Kind.ENRICHMENT else timedelta()
         in_bulk = enrichment.in_bulk(job) or enrichment.ticket(job) is not None
         patience = TICKET_PATIENCE if in_bulk else self.settings.enrich_patience
         return job.preset is not Preset.RULES and waited < patience
@@ -122,7 +122,7 @@ class Pipeline:
         ticket = enrichment.ticket(job)
         if ticket is None:
             return job
-        state = await self._looked(ticket) if job.age < TICKET_PATIENCE else TicketState.LOST
+        state = await self._looked(ticket) if enrichment.waited(job) < TICKET_PATIENCE else TicketState.LOST
         if state is TicketState.WAITING:
             raise StillInBatchError
         if state is TicketState.READY:

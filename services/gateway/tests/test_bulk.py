@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -221,6 +222,24 @@ async def test_a_ticket_leaves_the_money_of_others_alone(db: Database) -> None:
     async with db.begin() as connection:
         left = await spending.reserve(connection, "an_other", Purse.today("t"), Decimal(1), Decimal(1))
     assert left == Decimal("0.88")
+
+
+async def test_the_patience_begins_when_the_page_is_handed_in(db: Database) -> None:
+    late = timedelta(hours=5)
+    job = replace(await enrichment_of_a_bulk_analysis(db), age=late)
+    async with db.begin() as connection:
+        given = answered(enrichment.target(job), PENDING, ticket=TICKET)
+        assert await enrichment.put_off(connection, job, given, NOW)
+    (again,) = await claimed(db)
+    assert enrichment.waited(replace(again, age=late + timedelta(hours=1))) == timedelta(hours=1)
+    async with db.begin() as connection:
+        assert await enrichment.put_off(connection, replace(again, age=late * 2), given, NOW)
+    (again,) = await claimed(db)
+    assert enrichment.waited(replace(again, age=late)) == NOW, "a ticket that comes back is no new one"
+    async with db.begin() as connection:
+        without = await enrichment.lose_ticket(connection, again)
+    assert without is not None
+    assert enrichment.waited(without) == without.age
 
 
 # --- the queue ------------------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from gateway.tables import jobs, renders, results
 from gateway.times import now_plus
 
 BULK = "bulk"
-_AI, _TICKET = "ai", "ticket"
+_AI, _TICKET, _SINCE_S = "ai", "ticket", "ticket_since_s"
 _DONE = {"worker_id": null(), "lease_until": null(), "finished_at": now_plus()}
 
 
@@ -56,11 +56,20 @@ def ticket(job: Claimed) -> Ticket | None:
     return None if found is None else Ticket.model_validate(found)
 
 
+def waited(job: Claimed) -> timedelta:
+    """Return how long an enrichment has waited: for its batch, or without a ticket since it was made."""
+    since = (job.options or {}).get(_SINCE_S, 0.0)
+    return job.age - timedelta(seconds=float(str(since)))
+
+
 def _with(job: Claimed, ticket: Ticket | None) -> Claimed:
     """Return a job with this ticket, or without any. Either way the page is not handed in again."""
-    rest = {name: value for name, value in (job.options or {}).items() if name not in {_AI, _TICKET}}
-    kept = {} if ticket is None else {_TICKET: ticket.model_dump(mode="json")}
-    return replace(job, options={**rest, **kept})
+    had = job.options or {}
+    rest = {name: value for name, value in had.items() if name not in {_AI, _TICKET, _SINCE_S}}
+    if ticket is None:
+        return replace(job, options=rest)
+    since = had.get(_SINCE_S, job.age.total_seconds())
+    return replace(job, options={**rest, _TICKET: ticket.model_dump(mode="json"), _SINCE_S: since})
 
 
 def target(job: Claimed) -> str:
