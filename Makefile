@@ -61,7 +61,7 @@ lint: setup ## Style, import contracts, formatting
 	@$(BIN)/lint-imports
 
 type: setup ## Static types, strict
-	@for part in packages/* services/* "tests conftest.py"; do echo "mypy $$part"; $(BIN)/mypy $$part || exit 1; done
+	@for part in packages/* services/* sdk "tests conftest.py"; do echo "mypy $$part"; $(BIN)/mypy $$part || exit 1; done
 
 format: setup ## Rewrite the files as `make lint` wants them
 	@$(BIN)/ruff check --fix .

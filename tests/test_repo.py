@@ -26,7 +26,7 @@ def tracked(*patterns: str) -> list[Path]:
 
 
 def product_modules() -> list[Path]:
-    return [path for path in tracked("packages/*.py", "services/*.py") if "tests" not in path.parts]
+    return [path for path in tracked("packages/*.py", "services/*.py", "sdk/*.py") if "tests" not in path.parts]
 
 
 def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -91,7 +91,7 @@ def test_locks_name_no_host() -> None:
 def test_locks_cover_every_direct_dependency() -> None:
     locked = (ROOT / "requirements.txt").read_text(encoding="utf-8")
     names = {line.split("==")[0] for line in locked.splitlines() if "==" in line}
-    for project in tracked("packages/*/pyproject.toml", "services/*/pyproject.toml"):
+    for project in tracked("packages/*/pyproject.toml", "services/*/pyproject.toml", "sdk/pyproject.toml"):
         wanted = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["dependencies"]
         wanted = {re.split(r"[\[<>=]", one)[0].lower().replace("_", "-") for one in wanted}
         assert {one for one in wanted if not one.startswith("cro-")} <= names, project

@@ -1,6 +1,6 @@
 """`python -m standalone`: the same as `cro`."""
 
-from standalone.cli import main
+from cro_analyzer.__main__ import main
 
 if __name__ == "__main__":
     main()

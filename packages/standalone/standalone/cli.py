@@ -1,10 +1,8 @@
-"""The `cro` command."""
+"""The commands that need the platform; the rest of `cro` is the client library's."""
 
 import asyncio
 import ipaddress
-import signal
 import sys
-import tempfile
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,11 +20,12 @@ from contracts.errors import Fault
 from contracts.fetch import Tier
 from contracts.outputs import ScreenshotOutput
 from contracts.visit import Prepare, Visit, WaitFor
+from cro_analyzer.command.connection import MaybeServer
 from gateway.captures.schemas import CaptureCreate
 from runtime import logging, netguard, serving, telemetry
 from runtime.errors import ServiceError
 from runtime.netguard import AddressPolicy
-from standalone import one_capture, one_page, platform, report_files, terminal
+from standalone import doctor, one_capture, one_page, platform, reach, report_files, terminal
 from standalone.one_capture import Form
 from standalone.settings import StandaloneSettings
 
@@ -34,22 +33,19 @@ RELEASE = "0.1.0"
 _DRAIN = timedelta(seconds=20)
 _USAGE = 2
 _FIRST_ERROR_STATUS = 400
+_ONE = "One page"
+_MACHINE = "This machine"
 
 log = structlog.get_logger(__name__)
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Conversion reports of web pages.")
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="markdown")
 
 
-def main() -> None:
-    """Run the command line; a failure ends with one line."""
-    # A polite end of the process must close browsers and folders just as Ctrl-C does.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    try:
-        app()
-    except ServiceError as exc:
-        _end(exc.detail, _USAGE if exc.code.fault in {Fault.CALLER, Fault.TARGET} else 1)
-    except Exception as exc:  # outermost: a person gets a line, the log gets the trace
-        log.info("command_failed", exc_info=exc)
-        _end(f"failed on our side: {type(exc).__name__}: {exc} (run again with -v for the details)", 1)
+def explain(error: Exception) -> tuple[str, int] | None:
+    """Return the line and the status for an error of the services; the log gets the trace of any other."""
+    if isinstance(error, ServiceError):
+        return error.detail, _USAGE if error.code.fault in {Fault.CALLER, Fault.TARGET} else 1
+    log.info("command_failed", exc_info=error)
+    return None
 
 
 def _end(line: str, status: int) -> NoReturn:
@@ -64,33 +60,34 @@ def _prepared(*, verbose: bool) -> StandaloneSettings:
     return settings
 
 
-@app.command()
-def analyze(
+@app.command(rich_help_panel=_ONE)
+def analyze(  # noqa: PLR0913  # a command's options are its arguments
     url: Annotated[str, typer.Argument(help="The page, as a visitor would open it: https://…")],
     json: Annotated[str, typer.Option(help="Write the result document here; - for standard output.")] = "",
-    html: Annotated[str, typer.Option(help="Write the report here. Default: reports/<host>-<time>.html")] = "",
+    html: Annotated[str, typer.Option(help="Write the report here. Default: reports/HOST-TIME.html")] = "",
     preset: Annotated[
         Preset, typer.Option(help="How much judgement is bought; only `rules` needs no key.")
     ] = Preset.STANDARD,
+    server: MaybeServer = "",
     *,
     open_report: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the log.")] = False,
 ) -> None:
-    """Analyse one page on this machine: no server, no key.
+    """Analyse one page on this machine, without server or key, or let a service do it.
 
     Ends with 0 when there is a report, 2 when the address is wrong or the site does not deliver a page, 1 otherwise.
     """
     settings = _prepared(verbose=verbose)
     if not url.strip():
         _end("no address given: make run URL=https://example.com/", _USAGE)
-    AddressPolicy.from_setting(settings.egress_allow_private).check_target(netguard.parse(url))
+    _check_target(url, server, settings)
     page = Path(html) if html else report_files.default_html(url, datetime.now(UTC))
     files = {"--html": page, **({"--json": Path(json)} if json not in {"", "-"} else {})}
     for option, path in files.items():
         _check_writable(option, path)
     begun = datetime.now(UTC)
     try:
-        report = asyncio.run(_analyze(url, preset, settings))
+        report = asyncio.run(_analyze(url, preset, settings, server))
     except KeyboardInterrupt:
         _end("stopped", 130)
     report_files.write(page, report.html)
@@ -108,7 +105,7 @@ def analyze(
         webbrowser.open(page.absolute().as_uri())
 
 
-@app.command()
+@app.command(rich_help_panel=_ONE)
 def capture(  # noqa: PLR0913  # a command's options are its arguments
     url: Annotated[str, typer.Argument(help="The page, as a visitor would open it: https://…")],
     out: Annotated[str, typer.Option("--out", "-o", help="Write it here; - for standard output.")],
@@ -134,9 +131,10 @@ def capture(  # noqa: PLR0913  # a command's options are its arguments
         Tier, typer.Option(help="How the page is had; auto: the cheapest that gives it whole.")
     ] = Tier.AUTO,
     any_status: Annotated[bool, typer.Option("--any-status", help="Take the site's error pages, too.")] = False,
+    server: MaybeServer = "",
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the log.")] = False,
 ) -> None:
-    """Take a picture of one page, or its text: no server, no key. Ends with the same statuses as `cro analyze`."""
+    """Take a picture of one page, or its text, here or by a service. Ends with the same statuses as `cro analyze`."""
     settings = _prepared(verbose=verbose)
     form = Form.MARKDOWN if markdown else form or one_capture.form_of(out)
     if (full_page or selector) and (form not in one_capture.PICTURES or (full_page and selector)):
@@ -149,18 +147,25 @@ def capture(  # noqa: PLR0913  # a command's options are its arguments
         prepare = Prepare(hide=hide or [], wait_for=WaitFor(selector=wait_for, delay_ms=delay))
         wanted = one_capture.output(form, picture, full_page=full_page, banners=banners)
         order = one_capture.order(url.strip(), wanted, tier, visit, prepare)
-    taken = _taken(order, out, settings)
+    taken = _taken(order, out, settings, server)
     if taken.result.http_status >= _FIRST_ERROR_STATUS and not any_status:
         _end(f"the site answered with HTTP status {taken.result.http_status}; --any-status takes that page", _USAGE)
     _hand_out(taken, out)
 
 
-def _taken(order: CaptureCreate, out: str, settings: StandaloneSettings) -> one_capture.Taken:
-    AddressPolicy.from_setting(settings.egress_allow_private).check_target(netguard.parse(order.url))
+def _check_target(url: str, server: str, settings: StandaloneSettings) -> None:
+    target = netguard.parse(url)
+    # A service has an address policy of its own: what is private here may be its neighbour.
+    if not server:
+        AddressPolicy.from_setting(settings.egress_allow_private).check_target(target)
+
+
+def _taken(order: CaptureCreate, out: str, settings: StandaloneSettings, server: str) -> one_capture.Taken:
+    _check_target(order.url, server, settings)
     if out != "-":
         _check_writable("--out", Path(out))
     try:
-        return asyncio.run(_capture(order, settings))
+        return asyncio.run(_capture(order, settings, server))
     except KeyboardInterrupt:
         _end("stopped", 130)
 
@@ -189,20 +194,15 @@ def _hand_out(taken: one_capture.Taken, out: str) -> None:
     Console().print(f"{out}: {kind}{size}, {len(taken.data):,} bytes, {result.tier.value} tier", highlight=False)
 
 
-async def _capture(order: CaptureCreate, settings: StandaloneSettings) -> one_capture.Taken:
-    """Use a platform of its own, as `_analyze` does."""
-    folder = tempfile.TemporaryDirectory(prefix="cro-", ignore_cleanup_errors=True)
-    with folder as data:
-        async with platform.running(platform.Profile(Path(data), slots=1, patience_s=10, drain_s=0)) as api:
-            return await one_capture.capture(api, order, timedelta(seconds=settings.capture_wait_s))
+async def _capture(order: CaptureCreate, settings: StandaloneSettings, server: str) -> one_capture.Taken:
+    async with reach.api(server) as api:
+        return await one_capture.capture(api, order, timedelta(seconds=settings.capture_wait_s))
 
 
-async def _analyze(url: str, preset: Preset, settings: StandaloneSettings) -> one_page.Report:
-    """Use a platform of its own, in a folder that goes away: it must not take the jobs of a running server."""
+async def _analyze(url: str, preset: Preset, settings: StandaloneSettings, server: str) -> one_page.Report:
     budget = timedelta(seconds=settings.analysis_budget_s)
-    folder = tempfile.TemporaryDirectory(prefix="cro-", ignore_cleanup_errors=True)
-    with folder as data, terminal.Progress(Console(stderr=True)) as progress:
-        async with platform.running(platform.Profile(Path(data), slots=1, patience_s=10, drain_s=0)) as api:
+    with terminal.Progress(Console(stderr=True)) as progress:
+        async with reach.api(server) as api:
             return await one_page.analyze(api, url, preset, budget, lambda state: _show(progress, state))
 
 
@@ -223,7 +223,7 @@ def _check_writable(option: str, path: Path) -> None:
         _end(f"{option}: cannot write {path}: {exc.strerror}", _USAGE)
 
 
-@app.command()
+@app.command(rich_help_panel=_MACHINE)
 def serve(
     host: Annotated[str, typer.Option(help="Only loopback, as long as there are no API keys.")] = "",
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = -1,
@@ -247,3 +247,6 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+app.command("doctor", rich_help_panel=_MACHINE)(doctor.doctor)

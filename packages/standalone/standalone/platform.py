@@ -102,12 +102,20 @@ async def _working(worker: Worker) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def running(profile: Profile) -> AsyncIterator[httpx2.AsyncClient]:
-    """Run the platform without a port, and yield a client of its API. Raises `ServiceError` when it cannot start."""
+async def reached(profile: Profile) -> AsyncIterator[httpx2.ASGITransport]:
+    """Run the platform without a port, and yield the way to its API. Raises `ServiceError` when it cannot start."""
     app = create_app(profile)
     async with app.router.lifespan_context(app):
-        transport = httpx2.ASGITransport(app=app)
-        async with httpx2.AsyncClient(
+        yield httpx2.ASGITransport(app=app)
+
+
+@asynccontextmanager
+async def running(profile: Profile) -> AsyncIterator[httpx2.AsyncClient]:
+    """Run the platform without a port, and yield a client of its API. Raises `ServiceError` when it cannot start."""
+    async with (
+        reached(profile) as transport,
+        httpx2.AsyncClient(
             transport=transport, base_url="http://api.internal", timeout=None
-        ) as api:  # the caller holds the budget
-            yield api
+        ) as api,  # the caller holds the budget
+    ):
+        yield api

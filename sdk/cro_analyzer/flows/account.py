@@ -1,0 +1,25 @@
+"""The caller's own account: plan, usage, and what was done."""
+
+from datetime import date
+
+from cro_analyzer.flows import calls
+from cro_analyzer.flows.calls import given
+from cro_analyzer.models.accounts import AuditRead, TenantRead, UsageRead
+from cro_analyzer.steps import Flow, Stream, ask
+
+
+def tenant() -> Flow[TenantRead]:
+    """Read the plan, how much of today's quotas is used, and what this key may do."""
+    return ask(calls.get("/v1/tenant", TenantRead))
+
+
+def usage(*, first: date | None = None, last: date | None = None) -> Flow[UsageRead]:
+    """Read jobs and their cost in each day (UTC), by kind: the last 30 days, where nothing is said."""
+    days = given(first=first, last=last)
+    params = {name: str(days[key]) for key, name in (("first", "from"), ("last", "to")) if key in days}
+    return ask(calls.get("/v1/usage", UsageRead, params))
+
+
+def audit() -> Stream[AuditRead]:
+    """Give every mutating call, newest first: who, what, when, from where, and the answer's status."""
+    return calls.pages("/v1/audit", calls.as_(AuditRead))
