@@ -71,7 +71,10 @@ check: lint type test ## Everything that CI runs
 
 # --- measurements ------------------------------------------------------------------------------------------------------
 
-.PHONY: bench
+.PHONY: bench bench-batches
+bench-batches: setup ## Batches of 10,000 URLs on every profile, half an hour: make bench-batches [ARGS="--profile postgres"]
+	@$(BIN)/python -m tests.bench.batches --long $(ARGS)
+
 bench: setup ## Speed against the baselines, side by side in one run
 	@$(BIN)/python -m tests.bench
 

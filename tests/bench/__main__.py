@@ -12,6 +12,7 @@ import psutil
 
 from runtime import logging
 from tests.bench import (
+    batches,
     bulk,
     captures,
     claim,
@@ -59,6 +60,7 @@ def main() -> None:
         "documents": documents.report,
         "fetch": fetch.report,
         "rules": rules.report,
+        "batches": batches.report,
         "claim": lambda: ["### The queue", "", *asyncio.run(claim.report()), ""],
         "judging": judging.report,
         "bulk": bulk.report,

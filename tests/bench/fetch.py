@@ -35,10 +35,15 @@ def _page(rows: int) -> bytes:
 
 
 SMALL, LARGE = _page(40), _page(800)
+SHELL = (
+    b"<!doctype html><html><head><title>Bags</title></head><body><div id='root'></div><script>"
+    b"document.getElementById('root').innerHTML = '<article><h2>Bag</h2><p>Sewn by hand from waxed canvas.</p>"
+    b"</article>'.repeat(40)</script></body></html>"
+)
 
 
 class _Answers(asyncio.Protocol):
-    """A site as fast as asyncio allows: `/small…` and, packed, `/large…`."""
+    """A site as fast as asyncio allows: `/small…`; packed, `/large…`; `/shell…`, which scripts fill."""
 
     packed = gzip.compress(LARGE)
     transport: asyncio.WriteTransport
@@ -49,7 +54,7 @@ class _Answers(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         large = b" /large" in data[:20]
-        body = self.packed if large else SMALL
+        body = self.packed if large else SHELL if b" /shell" in data[:20] else SMALL
         packing = b"content-encoding: gzip\r\n" if large else b""
         head = b"HTTP/1.1 200 OK\r\ncontent-type: text/html; charset=utf-8\r\n%bcontent-length: %d\r\n\r\n"
         self.transport.write(head % (packing, len(body)) + body)

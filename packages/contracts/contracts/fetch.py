@@ -40,15 +40,6 @@ class Politeness(PublicInput):
     delay_ms: int = Field(0, ge=0, le=60_000, description="shortest time between two requests to one host")
 
 
-class FetchRequest(RenderRequest):
-    """One page, through the tiers that are allowed."""
-
-    tier: Tier = Tier.AUTO
-    max_tier: Tier = Field(Tier.BROWSER, description="the dearest tier that `auto` may use")
-    max_cost_usd: Decimal | None = Field(None, ge=0, description="a tier that would cost more is not tried")
-    politeness: Politeness = Politeness()
-
-
 class TierAttempt(Wire):
     """One tier that was tried."""
 
@@ -60,6 +51,21 @@ class TierAttempt(Wire):
     bytes: int = 0
     cost_usd: Decimal = Decimal(0)
     error: ErrorCode | None = None
+
+
+class FetchRequest(RenderRequest):
+    """One page, through the tiers that are allowed."""
+
+    tier: Tier = Tier.AUTO
+    max_tier: Tier = Field(Tier.BROWSER, description="the dearest tier that `auto` may use")
+    max_cost_usd: Decimal | None = Field(None, ge=0, description="a tier that would cost more is not tried")
+    politeness: Politeness = Politeness()
+    spare_browser: bool = Field(
+        False, description="true: an idle browser may check what plain HTTP gave, whatever `max_tier` says"
+    )
+    climbed: list[TierAttempt] = Field(
+        default_factory=list, max_length=10, description="what was tried before: `auto` goes on behind it"
+    )
 
 
 class FetchResult(RenderResult):

@@ -14,6 +14,8 @@ from runtime.errors import ServiceError
 
 Answer = TypeVar("Answer", bound=Wire)
 
+_KEPT_S = 4.0
+
 
 class ServiceClient:
     """One other service, over HTTP or, with an ASGI transport, in this process."""
@@ -21,7 +23,10 @@ class ServiceClient:
     def __init__(self, name: str, base_url: str, transport: httpx2.AsyncBaseTransport | None = None) -> None:
         """Name the service for error texts; `transport` replaces the network."""
         self._name = name
-        self._http = httpx2.AsyncClient(base_url=base_url, transport=transport, trust_env=False)
+        # As many connections as there are calls at once, all of them kept: a worker makes hundreds. It lets go of an
+        # idle one before the other side does, which is after 5 s.
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=_KEPT_S)
+        self._http = httpx2.AsyncClient(base_url=base_url, transport=transport, trust_env=False, limits=limits)
 
     async def __aenter__(self) -> Self:
         """Use as a context manager to close the connections."""

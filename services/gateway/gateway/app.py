@@ -15,6 +15,7 @@ from gateway.audit import endpoints as audit
 from gateway.audit.recorder import Recorder
 from gateway.audit.trail import Trail
 from gateway.backlog import Backlog
+from gateway.batches import endpoints as batches
 from gateway.blobs import endpoints as blob_endpoints
 from gateway.blobs.files import open_files
 from gateway.broker import Broker
@@ -120,6 +121,7 @@ def create_app(settings: GatewaySettings, *, hints: Hints | None = None) -> Fast
     app.add_middleware(Recorder, trail=Trail(parts.db))
     app.include_router(analyses.router, dependencies=[needs("analyses"), LIMITED])
     app.include_router(captures.router, dependencies=[needs("captures"), LIMITED])
+    app.include_router(batches.router, dependencies=[needs("batches"), LIMITED])
     app.include_router(simple.router, dependencies=[needs("analyses"), LIMITED])
     app.include_router(webhooks.router, dependencies=[needs("webhooks"), LIMITED])
     app.webhooks.include_router(described)

@@ -1,6 +1,7 @@
 """One attempt at one job, and what is written down about its end."""
 
 import asyncio
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -9,9 +10,10 @@ from opentelemetry import context, propagate
 from contracts.errors import ErrorCode
 from contracts.result import Analyzed
 from gateway import metrics
+from gateway.batches.sitemaps import Sitemaps
 from gateway.db import Database, Write
 from gateway.hints import DELIVERIES, QUEUE, Hints, job_topic
-from gateway.jobs import enrichment, leases, outcomes
+from gateway.jobs import enrichment, expansion, leases, outcomes
 from gateway.jobs.delays import (
     TICKET_PATIENCE,
     after_absence,
@@ -20,7 +22,7 @@ from gateway.jobs.delays import (
     backoff,
     until_batched,
 )
-from gateway.jobs.states import Claimed, Kind, LeaseLostError, State
+from gateway.jobs.states import Claimed, Kind, LeaseLostError, NotEnoughError, State
 from gateway.pipeline import Pipeline, StillAwayError, StillInBatchError
 from gateway.room import Room
 from gateway.settings import GatewaySettings
@@ -29,14 +31,26 @@ from runtime.errors import ServiceError
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True)
+class Works:
+    """What can be done with a job."""
+
+    pipeline: Pipeline
+    sitemaps: Sitemaps
+
+    async def run(self, job: Claimed) -> None:
+        """Do it. Raises as `Pipeline.run` does."""
+        await (self.sitemaps.run(job) if job.kind is Kind.SITEMAP else self.pipeline.run(job))
+
+
 class Attempts:
     """Runs claimed jobs. Nothing that goes wrong with one of them gets out."""
 
-    def __init__(self, db: Database, hints: Hints, pipeline: Pipeline, room: Room, settings: GatewaySettings) -> None:
+    def __init__(self, db: Database, hints: Hints, works: Works, room: Room, settings: GatewaySettings) -> None:
         """Keep the parts."""
         self._db = db
         self._hints = hints
-        self._pipeline = pipeline
+        self._works = works
         self._room = room
         self._settings = settings
         self._taken_away: set[tuple[str, int]] = set()
@@ -60,9 +74,11 @@ class Attempts:
                 context.detach(token)
 
     async def _settle(self, job: Claimed) -> None:
-        await self._hints.notify(job_topic(job.id))
+        if not job.batch_id:
+            # Of ten thousand that begin, nobody waits for one.
+            await self._hints.notify(job_topic(job.id))
         try:
-            await self._pipeline.run(job)
+            await self._works.run(job)
         except ServiceError as error:
             await self._failed(job, error)
         except StillAwayError as away:
@@ -71,6 +87,11 @@ class Attempts:
             await self._left_in_batch(job)
         except LeaseLostError:
             raise
+        except NotEnoughError as lacking:
+            climbed = lacking.climbed
+            metrics.RELEASED.labels("needs_browser").inc()
+            await self._write(lambda db: leases.give_to_browser(db, job, climbed))
+            await self._hints.notify(QUEUE)
         except Exception as error:  # outermost: one job's surprise must not stop the others
             log.exception("job_surprised")
             surprise = ServiceError(ErrorCode.INTERNAL, "Something failed on our side.", reason=repr(error))
@@ -92,6 +113,7 @@ class Attempts:
             log.info("job_failed", code=error.code.value, reason=error.reason)
             await self._write(lambda db: outcomes.fail(db, job, error))
             await self._db.insist(lambda db: enrichment.abandon(db, job.id), self._settings.patience)
+            await self._db.insist(lambda db: expansion.abandon(db, job.id), self._settings.patience)
             await self._ended(job, State.FAILED, error.code.value)
 
     async def _postpone(self, job: Claimed, error: ServiceError) -> None:

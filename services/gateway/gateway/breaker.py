@@ -6,6 +6,8 @@ from collections.abc import Callable
 _STRIKES = 3
 _FIRST_S = 1.0
 _LONGEST_S = 8.0
+_TRIAL_S = 5.0
+"""A trial that has not ended by then was given up by its caller, and another may try."""
 
 
 class Breaker:
@@ -18,6 +20,7 @@ class Breaker:
         self._strikes = 0
         self._pause_s = _FIRST_S
         self._closed_again_at = 0.0
+        self._trying = False
 
     @property
     def open(self) -> bool:
@@ -31,20 +34,23 @@ class Breaker:
         now = self._clock()
         if now < self._closed_again_at:
             return False
-        self._closed_again_at = now + self._pause_s
+        # Until it ends: a trial may take longer than the pause, and would be followed by another and another.
+        self._closed_again_at = now + self._pause_s + _TRIAL_S
+        self._trying = True
         return True
 
     def worked(self) -> None:
         """Close."""
         self._strikes = 0
+        self._trying = False
         self._pause_s = _FIRST_S
 
     def failed(self) -> None:
-        """Count a failure. One of many that began before the breaker opened does not lengthen the pause."""
+        """Count a failure. Those of calls that began before the breaker opened do not lengthen the pause."""
         self._strikes += 1
-        now = self._clock()
         if self._strikes == _STRIKES:
-            self._closed_again_at = now + self._pause_s
-        elif self._strikes > _STRIKES and now + self._pause_s <= self._closed_again_at:
+            self._closed_again_at = self._clock() + self._pause_s
+        elif self._trying:
+            self._trying = False
             self._pause_s = min(self._longest_s, 2 * self._pause_s)
-            self._closed_again_at = now + self._pause_s
+            self._closed_again_at = self._clock() + self._pause_s

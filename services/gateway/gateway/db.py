@@ -30,6 +30,8 @@ Done = TypeVar("Done")
 Write = Callable[[AsyncConnection], Awaitable[Done]]
 
 _POOL_WAIT_S = 2
+_WRITERS = 6
+"""Results that are written at once: fewer than the pool has connections, so that claims and heartbeats find one."""
 _CONNECT_S = 3
 _STATEMENT_S = 10
 _BUSY_MS = 10_000
@@ -66,6 +68,8 @@ class Database:
         self._breaker = Breaker(longest_s=_PROBE_S) if hurried else None
         # SQLite has one writer: waiting here costs less than polling its lock.
         self._writer = asyncio.Lock() if self.dialect == "sqlite" else None
+        # A hundred results that come at once stand in line here, and not at the pool, which gives up on them.
+        self._turns = asyncio.Semaphore(_WRITERS)
 
     @property
     def size(self) -> int:
@@ -136,7 +140,7 @@ class Database:
         give_up = time.monotonic() + patience.total_seconds()
         while True:
             try:
-                async with self.begin() as connection:
+                async with self._turns, self.begin() as connection:
                     return await write(connection)
             except ServiceError as error:
                 if error.code is not ErrorCode.UNAVAILABLE or time.monotonic() >= give_up:

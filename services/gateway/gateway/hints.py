@@ -20,6 +20,11 @@ def cancel_topic(job_id: str) -> str:
     return f"cancel:{job_id}"
 
 
+def batch_topic(batch_id: str) -> str:
+    """Name the topic of one batch's state."""
+    return f"batch:{batch_id}"
+
+
 def job_topic(job_id: str) -> str:
     """Name the topic of one job's state."""
     return f"job:{job_id}"

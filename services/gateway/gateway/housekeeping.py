@@ -46,6 +46,8 @@ class Housekeeper:
         async with self._db.read() as db:
             old = await removal.expired(db, self._age, self._ages, ahead, _AT_ONCE)
         if not old:
+            async with self._db.once() as db:
+                await removal.retire_batches(db, self._age, self._ages, ahead)
             return
         async with self._db.begin() as db:
             removed = await removal.remove_all(db, old)

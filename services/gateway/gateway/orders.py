@@ -137,7 +137,7 @@ def stored_form(request: FetchRequest) -> tuple[Document, Document]:
 
     The options name under `withheld` what they lack.
     """
-    left_out = {"job_id", "url", "budget_ms", "uploads"}
+    left_out = {"job_id", "url", "budget_ms", "uploads", "spare_browser", "climbed"}
     options: Document = request.model_dump(mode="json", exclude=left_out, context=REVEALED)
     visit = options["visit"]
     assert isinstance(visit, dict)

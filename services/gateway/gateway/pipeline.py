@@ -10,15 +10,17 @@ from decimal import Decimal
 from contracts import render as wire
 from contracts.analyze import Asking, Preset
 from contracts.errors import ErrorCode
-from contracts.fetch import FetchRequest, FetchResult
+from contracts.fetch import FetchRequest, FetchResult, Reason, Tier, TierAttempt
 from contracts.render import RenderResult
 from contracts.result import Analyzed, Memo, Ticket, TicketRead, TicketState
 from gateway.blobs.base import BlobStore
 from gateway.db import Database
+from gateway.gathering import Gathering
 from gateway.jobs import confidential, enrichment, memos, outcomes, spending
 from gateway.jobs.delays import TICKET_PATIENCE, after_absence
 from gateway.jobs.enrichment import Held
-from gateway.jobs.states import Claimed, Document, Kind, LeaseLostError, Stage
+from gateway.jobs.settling import Done
+from gateway.jobs.states import Claimed, Document, Kind, LeaseLostError, NotEnoughError, Stage
 from gateway.metrics import WORK_SECONDS
 from gateway.orders import Extras, analysis_keys, analyze_order, asked, capture_keys, fetch_order, render_order
 from gateway.room import Room
@@ -29,6 +31,17 @@ from runtime.errors import ServiceError
 _LOOK = timedelta(seconds=75)
 _FIRST_ERROR_STATUS = 400
 _UNAUTHORIZED = 401
+_WHOLE = "ok"
+_ANOTHER_WAY = frozenset(
+    {
+        ErrorCode.TARGET_BLOCKED,
+        ErrorCode.TARGET_REFUSED,
+        ErrorCode.TARGET_TIMEOUT,
+        ErrorCode.TARGET_TLS,
+        ErrorCode.PAGE_EMPTY,
+    }
+)
+"""Failures over plain HTTP that another tier may not have."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +74,7 @@ class Pipeline:
     ports: Ports
     room: Room
     settings: GatewaySettings
+    gathering: Gathering
 
     async def run(self, job: Claimed) -> None:
         """Do what is left of `job` and write its result.
@@ -189,10 +203,14 @@ class Pipeline:
         request = asked(job, await self._secrets(job))
         keys = capture_keys(job, request)
         with self._in_the_pool(job):
-            result = await self._fetch(request, keys)
+            result = await (self._fetch_light(request, keys) if job.light else self._fetch(request, keys))
         result = without_strays(result, keys)
         keys = await self._stored(result, keys)
-        if not await self.db.insist(lambda db: outcomes.finish(db, job, result, keys), self.settings.patience):
+        if job.batch_id:
+            kept = await self.gathering.finish(Done(job, result, keys))
+        else:
+            kept = await self.db.insist(lambda db: outcomes.finish(db, job, result, keys), self.settings.patience)
+        if not kept:
             raise LeaseLostError
 
     async def _secrets(self, job: Claimed) -> Document:
@@ -211,6 +229,22 @@ class Pipeline:
         order = fetch_order(request, keys, self.ports.blobs, budget)
         result = await self.ports.renderer.post("/fetch", order, FetchResult, budget)
         self._learn(result)
+        return result
+
+    async def _fetch_light(self, request: FetchRequest, keys: dict[str, str]) -> FetchResult:
+        """Have the page over plain HTTP, whatever dearer tier may follow. Raises `NotEnoughError` where one should."""
+        if request.tier is not Tier.AUTO or request.max_tier is Tier.STATIC:
+            return await self._fetch(request, keys)
+        begun = time.perf_counter()
+        try:
+            first = request.model_copy(update={"max_tier": Tier.STATIC, "spare_browser": True})
+            result = await self._fetch(first, keys)
+        except ServiceError as error:
+            if error.code not in _ANOTHER_WAY:
+                raise
+            raise NotEnoughError([_in_vain(error, begun)]) from error
+        if not any(attempt.outcome == _WHOLE for attempt in result.attempts):
+            raise NotEnoughError(result.attempts)
         return result
 
     @contextmanager
@@ -241,6 +275,11 @@ def _asking(job: Claimed) -> Asking:
     if not enrichment.in_bulk(job):
         return Asking.NOW
     return Asking.BULK if job.kind is Kind.ENRICHMENT else Asking.LATER
+
+
+def _in_vain(error: ServiceError, begun: float) -> TierAttempt:
+    ms = round((time.perf_counter() - begun) * 1_000, 1)
+    return TierAttempt(tier=Tier.STATIC, reason=Reason.FIRST, outcome=error.code.value, ms=ms, error=error.code)
 
 
 def without_strays(result: FetchResult, keys: dict[str, str]) -> FetchResult:

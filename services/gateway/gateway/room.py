@@ -13,13 +13,15 @@ from gateway.jobs.states import Claimed
 class Room:
     """Counts the jobs in progress. `changed` is set whenever there may be more room than before."""
 
-    def __init__(self, concurrency: int, aside: int = 0) -> None:
-        """Allow `concurrency` jobs, all of them rendering until the renderer says otherwise.
+    def __init__(self, concurrency: int, light: int = 0, *, aside: int = 0) -> None:
+        """Allow `concurrency` jobs, all of them rendering until the renderer says otherwise, and `light` light ones.
 
         `aside` more may wait for nothing but each other.
         """
         self.changed = asyncio.Event()
         self._concurrency = concurrency
+        self._light = light
+        self._lights: set[tuple[str, int]] = set()
         self._aside = aside
         self._waiting: set[tuple[str, int]] = set()
         self._slots = concurrency
@@ -34,8 +36,15 @@ class Room:
         working = len(self._jobs) - min(len(self._waiting), self._aside)
         return max(0, min(self._concurrency - working, self._slots - len(self._renders)))
 
+    def free_light(self) -> int:
+        """Return how many jobs may be claimed now that need plain HTTP only."""
+        return 0 if time.monotonic() < self._closed_until else max(0, self._light - len(self._lights))
+
     def admit(self, job: Claimed) -> None:
         """Count a job from the moment of its claim, before its task has run a line."""
+        if job.light:
+            self._lights.add(job.key)
+            return
         self._jobs.add(job.key)
         if job.needs_browser:
             self._renders.add(job.key)
@@ -58,6 +67,7 @@ class Room:
     def leave(self, job: Claimed) -> None:
         """Count a job no longer."""
         self._jobs.discard(job.key)
+        self._lights.discard(job.key)
         self.rendered(job)
 
     def learn(self, pool: PoolState) -> None:

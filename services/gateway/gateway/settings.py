@@ -47,6 +47,9 @@ class GatewaySettings(AccessSettings):
     analyze_budget_seconds: int = Field(120, ge=5, le=175, description="longest analysis of a render")
 
     worker_concurrency: int = Field(4, ge=1, le=200, description="jobs in progress in one worker")
+    worker_light_concurrency: int = Field(
+        100, ge=1, le=500, description="jobs in progress in one worker besides those, which need plain HTTP only"
+    )
     bulk_concurrency: int = Field(
         50,
         ge=0,

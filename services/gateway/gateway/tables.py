@@ -68,12 +68,22 @@ jobs = Table(
     Column("finished_at", Instant),
     # the day (UTC) on whose quota it was accepted
     Column("quota_day", String(10)),
+    # 1: plain HTTP is all it needs for now, so it takes no browser's place
+    Column("light", SmallInteger, nullable=False, server_default="0"),
+    # of a batch: which one, the place of the URL in it, and its line of the results once it has succeeded
+    Column("batch_id", String(64)),
+    Column("seq", Integer),
+    Column("brief", Text),
 )
 
 # Literal text and not bound values: a planner can only use a partial index whose condition it can read.
 IS_QUEUED = jobs.c.state == literal_column("'queued'")
 IS_RUNNING = jobs.c.state.in_([literal_column("'rendering'"), literal_column("'analyzing'")])
 IS_WAITING = jobs.c.state == literal_column("'waiting'")
+IS_HELD = jobs.c.state == literal_column("'held'")
+IS_LIGHT = jobs.c.light == literal_column("1")
+IS_HEAVY = jobs.c.light == literal_column("0")
+IN_BATCH = jobs.c.batch_id.is_not(None)
 IS_ACTIVE = jobs.c.state.in_([literal_column("'queued'"), literal_column("'rendering'"), literal_column("'analyzing'")])
 
 # One line for all kinds: what interactive callers wait for goes before any kind's batches.
@@ -107,6 +117,24 @@ Index(
     postgresql_where=IS_WAITING,
     sqlite_where=IS_WAITING,
 )
+Index(
+    "ix_jobs_light",
+    jobs.c.priority,
+    jobs.c.order_key,
+    jobs.c.id,
+    postgresql_where=IS_QUEUED & IS_LIGHT,
+    sqlite_where=IS_QUEUED & IS_LIGHT,
+)
+Index(
+    "ix_jobs_heavy",
+    jobs.c.priority,
+    jobs.c.order_key,
+    jobs.c.id,
+    postgresql_where=IS_QUEUED & IS_HEAVY,
+    sqlite_where=IS_QUEUED & IS_HEAVY,
+)
+Index("ix_jobs_batch", jobs.c.batch_id, jobs.c.seq, postgresql_where=IN_BATCH, sqlite_where=IN_BATCH)
+Index("ix_jobs_held", jobs.c.batch_id, jobs.c.order_key, jobs.c.seq, postgresql_where=IS_HELD, sqlite_where=IS_HELD)
 IS_REUSABLE = jobs.c.cache_key.is_not(None)
 Index(
     "ix_jobs_cache_key",
@@ -260,6 +288,7 @@ audit_events = Table(
     Index("ix_audit_events_tenant_id_id", "tenant_id", "id"),
 )
 """Who changed what. Triggers refuse every change of a row and its removal."""
+
 IS_FINISHED = jobs.c.finished_at.is_not(None)
 Index("ix_jobs_finished", jobs.c.finished_at, postgresql_where=IS_FINISHED, sqlite_where=IS_FINISHED)
 events = Table(
@@ -440,3 +469,60 @@ webhook_lanes = Table(
     Column("paused_until", Instant),
 )
 """Receivers in trouble only: since when nothing went through, and until when to leave them alone."""
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant_id", String(64), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("state", String(20), nullable=False),
+    # what was asked for all URLs; nothing confidential
+    Column("asked", DOCUMENT, nullable=False),
+    Column("concurrency", Integer, nullable=False),
+    # the ceiling for all URLs, and the most that one may cost
+    Column("max_cost_microusd", BigInteger),
+    Column("unit_microusd", BigInteger, nullable=False),
+    # where its URLs are read from, if they did not come with the request
+    Column("sitemap_url", Text),
+    # where its end is told besides the tenant's endpoints; 1: that of each URL, too
+    Column("webhook_url", Text),
+    Column("webhook_each", SmallInteger, nullable=False, server_default="0"),
+    # why it ended before it had URLs
+    Column("error_code", String(40)),
+    Column("error_detail", Text),
+    # counters, moved in the commit that moves a job; what is in none of them is in the queue or in work
+    Column("total", Integer, nullable=False),
+    Column("rejected", Integer, nullable=False),
+    Column("held", Integer, nullable=False),
+    Column("succeeded", Integer, nullable=False, server_default="0"),
+    Column("failed", Integer, nullable=False, server_default="0"),
+    Column("cancelled", Integer, nullable=False, server_default="0"),
+    Column("by_static", Integer, nullable=False, server_default="0"),
+    Column("by_browser", Integer, nullable=False, server_default="0"),
+    Column("by_unblocker", Integer, nullable=False, server_default="0"),
+    Column("cost_microusd", BigInteger, nullable=False, server_default="0"),
+    Column("created_at", Instant, nullable=False),
+    Column("started_at", Instant),
+    Column("finished_at", Instant),
+    Index("ix_batches_tenant_id_id", "tenant_id", "id"),
+)
+"""Batches. Their URLs are rows of `jobs`."""
+
+IS_FED = batches.c.state.in_([literal_column("'queued'"), literal_column("'running'")])
+Index("ix_batches_open", batches.c.id, postgresql_where=IS_FED, sqlite_where=IS_FED)
+IS_OVER = batches.c.finished_at.is_not(None)
+Index("ix_batches_finished", batches.c.finished_at, postgresql_where=IS_OVER, sqlite_where=IS_OVER)
+
+batch_rejects = Table(
+    "batch_rejects",
+    metadata,
+    Column("batch_id", ForeignKey("batches.id", ondelete="CASCADE"), primary_key=True),
+    # the line or place in the request, from 0
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("tenant_id", String(64), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("code", String(40), nullable=False),
+    Column("detail", Text, nullable=False),
+)
+"""URLs of batches that were set aside."""

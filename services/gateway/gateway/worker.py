@@ -3,19 +3,21 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import structlog
 
 from gateway import metrics
-from gateway.attempts import Attempts
+from gateway.attempts import Attempts, Works
+from gateway.batches.sitemaps import Sitemaps
 from gateway.db import Database
 from gateway.deliveries.courier import Courier
+from gateway.gathering import Gathering
 from gateway.hints import DELIVERIES, QUEUE, Hints, cancel_topic, job_topic
 from gateway.housekeeping import Housekeeper
-from gateway.jobs import admission, confidential, enrichment, leases, memos, records, spending
-from gateway.jobs.states import Claimed
+from gateway.jobs import admission, confidential, enrichment, expansion, feeding, leases, memos, records, spending
+from gateway.jobs.states import Claimed, Weight
 from gateway.pipeline import Pipeline, Ports
 from gateway.room import Room
 from gateway.settings import GatewaySettings
@@ -26,6 +28,9 @@ log = structlog.get_logger(__name__)
 
 _BEAT_S = 2.0  # a cancelled job is noticed after two beats, at the price of one small statement each
 _SWEEP_S = 5.0
+_FEED_S = 0.25
+_GATHER_S = 0.02
+_MANY = 20
 _HOUSE_S = 60.0
 _LISTEN = timedelta(seconds=60)
 
@@ -41,11 +46,17 @@ class Worker:
         self._db = db
         self._hints = hints
         self._settings = settings
-        self._room = Room(settings.worker_concurrency, settings.bulk_concurrency)
-        self._attempts = Attempts(db, hints, Pipeline(db, ports, self._room, settings), self._room, settings)
+        self._room = Room(
+            settings.worker_concurrency, settings.worker_light_concurrency, aside=settings.bulk_concurrency
+        )
+        self._gathering = Gathering(db, settings.patience)
+        pipeline = Pipeline(db, ports, self._room, settings, self._gathering)
+        works = Works(pipeline, Sitemaps(db, ports.renderer, settings))
+        self._attempts = Attempts(db, hints, works, self._room, settings)
         self._courier = Courier(self.id, db, hints, settings)
         self._housekeeper = Housekeeper(db, ports.blobs, settings)
         self._stopping = False
+        self._over = asyncio.Event()
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._suspects: set[Key] = set()
         self._database_failed_at = float("-inf")
@@ -61,33 +72,45 @@ class Worker:
         log.info("worker_started", worker_id=self.id, concurrency=self._settings.worker_concurrency)
         async with asyncio.TaskGroup() as group:
             lease_s = self._settings.lease_seconds
-            loops = [
-                group.create_task(self._every(min(_BEAT_S, lease_s / 3), "heartbeat", self._beat)),
-                group.create_task(self._every(min(_SWEEP_S, lease_s / 3), "sweep", self._sweep)),
-                group.create_task(self._every(_HOUSE_S, "housekeeping", self._housekeeper.tick)),
-            ]
+            for seconds, name, tick in (
+                (min(_BEAT_S, lease_s / 3), "heartbeat", self._beat),
+                (min(_SWEEP_S, lease_s / 3), "sweep", self._sweep),
+                (min(_FEED_S, self._settings.poll_seconds), "feed", self._feed),
+                (_HOUSE_S, "housekeeping", self._housekeeper.tick),
+            ):
+                group.create_task(self._every(seconds, name, tick))
             group.create_task(self._courier.run())
             while not self._stopping:
                 await self._round(group)
             await self._drain()
-            for loop in loops:
-                loop.cancel()
+            await self._gathering.aclose()
+            # They end between two rounds: a statement that is cancelled costs its connection.
+            self._over.set()
         log.info("worker_stopped", worker_id=self.id)
 
     async def _round(self, group: asyncio.TaskGroup) -> None:
         """Claim as many jobs as there is room for, then wait for a reason to claim again."""
         self._room.changed.clear()
-        wanted = self._room.free()
+        rooms = {Weight.HEAVY: self._room.free(), Weight.LIGHT: self._room.free_light()}
+        count = 0
+        for weight, wanted in rooms.items():
+            claimed = await self._claimed(weight, wanted) if wanted else []
+            for job in claimed:
+                self._room.admit(job)
+                self._tasks[job.key] = group.create_task(self._work(job))
+            count += len(claimed)
+        if not count:
+            await self._idle(has_room=any(rooms.values()))
+        elif len(self._tasks) > _MANY:
+            # Many end every second: what they leave free is claimed together.
+            await asyncio.sleep(_GATHER_S)
+
+    async def _claimed(self, weight: Weight, wanted: int) -> list[Claimed]:
         claimed: list[Claimed] = []
-        if wanted:
-            with self._contained("claim"):
-                async with self._db.once() as db:
-                    claimed = await leases.claim(db, self.id, wanted, self._settings.lease)
-        for job in claimed:
-            self._room.admit(job)
-            self._tasks[job.key] = group.create_task(self._work(job))
-        if not claimed:
-            await self._idle(has_room=bool(wanted))
+        with self._contained("claim"):
+            async with self._db.once() as db:
+                claimed = await leases.claim(db, self.id, wanted, self._settings.lease, weight)
+        return claimed
 
     async def _work(self, job: Claimed) -> None:
         ear = asyncio.create_task(self._listen(job))
@@ -123,10 +146,11 @@ class Worker:
             await asyncio.gather(*waits, return_exceptions=True)
 
     async def _every(self, seconds: float, name: str, tick: Callable[[], Awaitable[None]]) -> None:
-        while True:
+        while not self._over.is_set():
             with self._contained(name):
                 await tick()
-            await asyncio.sleep(seconds)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), seconds)
 
     @contextmanager
     def _contained(self, loop: str) -> Iterator[None]:
@@ -154,6 +178,21 @@ class Worker:
             self._attempts.take_away(key)
             self._tasks[key].cancel()
         self._suspects = missing
+
+    async def _feed(self) -> None:
+        """Let more of each batch into the queue."""
+        async with self._db.read() as db:
+            waiting = await feeding.hungry(db)
+        for batch in waiting:
+            async with self._db.begin() as db:
+                fed = await feeding.feed(db, batch)
+            if fed.let_in:
+                await self._hints.notify(QUEUE)
+            elif fed.too_dear:
+                async with self._db.begin() as db:
+                    refused = await feeding.refuse(db, batch)
+                await self._hints.notify(DELIVERIES)
+                log.info("batch_too_dear", batch_id=batch.id, refused=refused)
 
     async def _sweep(self) -> None:
         """Take back the jobs of dead workers, forget the secrets of jobs that ended, show how long the queue is."""
@@ -193,6 +232,7 @@ class Worker:
             if job.dead:
                 async with self._db.begin() as db:
                     await enrichment.abandon(db, job.id)
+                    await expansion.abandon(db, job.id)
             await self._hints.notify(job_topic(job.id) if job.dead else QUEUE)
         if any(job.dead for job in reaped):
             await self._hints.notify(DELIVERIES)

@@ -32,10 +32,13 @@ async def belongings(a: Account) -> dict[str, str]:
     """Return one of everything that a tenant can have, by the name of its path parameter."""
     analysis = (await a.http.post("/v1/analyses", json={"url": "https://shop.test/"})).json()["id"]
     capture = (await a.http.post("/v1/captures", json={"url": "https://shop.test/"})).json()["id"]
+    listed = {"urls": ["https://shop.test/a"], "options": {"preset": "rules"}}
+    batch = (await a.http.post("/v1/batches", json=listed)).json()["id"]
     webhook = (await a.http.post("/v1/webhooks", json={"url": "https://hooks.test/"})).json()["id"]
     delivery = (await a.http.post(f"/v1/webhooks/{webhook}/test")).json()["id"]
     webhooks = {"webhook_id": webhook, "delivery_id": delivery}
     return {
+        "batch_id": batch,
         "analysis_id": analysis,
         "task_id": analysis,
         "capture_id": capture,

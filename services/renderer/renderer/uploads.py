@@ -13,6 +13,8 @@ from contracts.errors import ErrorCode, FieldError
 from contracts.render import TransferSlot
 from runtime.errors import ServiceError
 
+_KEPT_S = 4.0
+
 
 @dataclass(frozen=True)
 class Upload:
@@ -31,7 +33,9 @@ class Uploads:
         """`origins` is comma separated (`https://blobs.example`); `transport` replaces the network, and the list."""
         self._origins = {_origin(origin.strip()) for origin in origins.split(",") if origin.strip()}
         self._in_process = transport is not None
-        self._http = httpx2.AsyncClient(transport=transport, trust_env=False, follow_redirects=False)
+        # Hundreds of pages over plain HTTP are stored at once. Stores close what is idle for 5 s and more.
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=_KEPT_S)
+        self._http = httpx2.AsyncClient(transport=transport, trust_env=False, follow_redirects=False, limits=limits)
 
     async def __aenter__(self) -> Self:
         """Use as a context manager to close the connections."""

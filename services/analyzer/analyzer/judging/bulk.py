@@ -1,7 +1,7 @@
 """Claude at half the price: a page is handed in for a message batch, and its ticket redeemed when that has ended.
 
 All that is known about a page in a batch is in its ticket, which the caller keeps; a restart loses nothing. See
-docs/adr/0024.
+docs/adr/0025.
 """
 
 import asyncio

@@ -23,6 +23,8 @@ _CLOSE = (b"connection", b"close")
 _ALWAYS = frozenset({"/livez", "/readyz", "/metrics"})
 # Signed for one object, with a limit of their own.
 _BLOBS = "/blobs/"
+# JSON of ten thousand addresses, as large as a file of them.
+_LISTS = "/v1/batches"
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,8 @@ class Doorway:
         forwarded: list[bytes] = []
         scheme = b""
         length: int | None = None
-        body = upload = False
+        body = False
+        upload = scope["path"] == _LISTS
         for name, value in scope["headers"]:
             if name == b"content-length":
                 length = int(value) if value.isdigit() else None
@@ -91,7 +94,7 @@ class Doorway:
             elif name == b"transfer-encoding":
                 body = True
             elif name == b"content-type":
-                upload = value.lower().startswith(b"multipart/")
+                upload = upload or value.lower().startswith(b"multipart/")
             elif name == b"x-forwarded-for":
                 forwarded.append(value)
             elif name == b"x-forwarded-proto":

@@ -29,8 +29,8 @@ MEDIA_TYPE = "text/event-stream"
 HEARTBEAT = timedelta(seconds=15)
 """Below the 30 to 60 s after which proxies close a silent connection."""
 
-_LONGEST_S = 900.0
-_RETRY_MS = 2_000
+LONGEST_S = 900.0
+RETRY_MS = 2_000
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -54,7 +54,7 @@ def responses(kind: Kind) -> dict[int | str, dict[str, Any]]:
         {**job, "finished_at": None, "error_code": None, "ai_pending": False, "links": {"self": path}},
         ensure_ascii=False,
     )
-    example = f"retry: {_RETRY_MS}\n\nid: 1-rendering\nevent: {kind.value}.rendering\ndata: {data}\n\n: still here\n\n"
+    example = f"retry: {RETRY_MS}\n\nid: 1-rendering\nevent: {kind.value}.rendering\ndata: {data}\n\n: still here\n\n"
     return {
         200: {
             "description": "The events, until the job has ended",
@@ -65,15 +65,17 @@ def responses(kind: Kind) -> dict[int | str, dict[str, Any]]:
     }
 
 
-class _Stream(StreamingResponse):
+class Stream(StreamingResponse):
     """A stream that holds one of its tenant's places for as long as it lives, however it ends."""
 
     def __init__(self, lines: AsyncIterator[str], places: Places, tenant_id: str) -> None:
+        """Say what is told, and whose place it takes."""
         super().__init__(lines, media_type=MEDIA_TYPE, headers=_HEADERS)
         self._places = places
         self._tenant_id = tenant_id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
         with self._places.taken(self._tenant_id):
             await super().__call__(scope, receive, send)
 
@@ -91,7 +93,7 @@ async def answer(
     parts.places.check(subject.tenant_id)
     if getattr(request.state, "head", False):
         return Response(media_type=MEDIA_TYPE, headers=_HEADERS)
-    return _Stream(_lines(parts.watch, subject, last_event_id, until), parts.places, subject.tenant_id)
+    return Stream(_lines(parts.watch, subject, last_event_id, until), parts.places, subject.tenant_id)
 
 
 def _over(glimpse: Glimpse, until: Until) -> bool:
@@ -100,8 +102,8 @@ def _over(glimpse: Glimpse, until: Until) -> bool:
 
 async def _lines(watch: Watch, subject: Subject, told: str, until: Until) -> AsyncIterator[str]:
     """Tell the present state unless it is known, and each that follows; end with the job, or its enrichment."""
-    yield f"retry: {_RETRY_MS}\n\n"
-    ends = time.monotonic() + _LONGEST_S
+    yield f"retry: {RETRY_MS}\n\n"
+    ends = time.monotonic() + LONGEST_S
     try:
         async with watch.follow(subject) as feed:
             while (glimpse := feed.latest) is not None:

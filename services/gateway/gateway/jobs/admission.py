@@ -43,7 +43,7 @@ def _locked(tenant_id: str) -> Select[*tuple[Any, ...]]:
 
 async def first_state(db: AsyncConnection, tenant_id: str, allowed: Terms) -> State:
     """Return the state in which a new job begins. Needs the lock that `terms` takes."""
-    if allowed.max_active is None or await _active(db, tenant_id) < allowed.max_active:
+    if allowed.max_active is None or await active(db, tenant_id) < allowed.max_active:
         return State.QUEUED
     return State.WAITING
 
@@ -53,7 +53,7 @@ async def promote(db: AsyncConnection, tenant_id: str) -> int:
     row = (await db.execute(_locked(tenant_id))).first()
     if row is None:
         return 0
-    room = _ALL if row.max_active is None else row.max_active - await _active(db, tenant_id)
+    room = _ALL if row.max_active is None else row.max_active - await active(db, tenant_id)
     if room <= 0:
         return 0
     chosen = (
@@ -77,7 +77,8 @@ async def sweep(db: AsyncConnection) -> int:
     return sum([await promote(db, tenant_id) for tenant_id in waiting])
 
 
-async def _active(db: AsyncConnection, tenant_id: str) -> int:
+async def active(db: AsyncConnection, tenant_id: str) -> int:
+    """Count a tenant's jobs that are in the queue or in work."""
     # What waits for the model, a day perhaps, holds up nothing that has not begun.
     mine = (jobs.c.tenant_id == tenant_id) & (jobs.c.kind != Kind.ENRICHMENT)
     statement = select(func.count()).select_from(jobs).where(mine, IS_ACTIVE)

@@ -5,7 +5,7 @@ run, so that claiming, retrying and reaping are those of every job; customers li
 See docs/adr/0018.
 
 Where the model is asked in bulk, it hands the page in for a message batch, keeps the ticket among its options, and
-redeems it when the batch has ended. See docs/adr/0024.
+redeems it when the batch has ended. See docs/adr/0025.
 """
 
 from dataclasses import dataclass, replace

@@ -1,15 +1,16 @@
 """Putting a job in the queue, in an order that is fair between tenants."""
 
 import functools
+from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Float, ScalarSelect, bindparam, case, func, insert, null, select
+from sqlalchemy import ColumnElement, Float, ScalarSelect, bindparam, case, func, insert, null, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
 
 from gateway import walls
 from gateway.jobs import accounts, admission, confidential
-from gateway.jobs.states import NewJob, Picture, Priority, Stage
+from gateway.jobs.states import Kind, NewJob, Picture, Priority, Stage, is_light
 from gateway.tables import IS_QUEUED, IS_RUNNING, jobs, lanes, renders
 from gateway.times import now_plus
 from runtime.ids import new_id
@@ -21,7 +22,7 @@ async def enqueue(db: AsyncConnection, job: NewJob) -> str:
     """Write the row that is the job, and return its id. Raises QUOTA_EXCEEDED when the tenant's day is used up."""
     allowed = await admission.terms(db, job.tenant_id)
     day = await accounts.hold(db, job.tenant_id, job.kind, (allowed.daily or {}).get(job.kind))
-    order_key = await _next_key(db, job, allowed.share)
+    order_key = await next_key(db, Lane(job.tenant_id, job.kind, job.priority), _COST / allowed.share)
     job_id = job.picture.job_id if job.picture else new_id(job.kind.id_prefix)
     row = {
         "id": job_id,
@@ -39,6 +40,7 @@ async def enqueue(db: AsyncConnection, job: NewJob) -> str:
         "run_at": now_plus(),
         "created_at": now_plus(),
         "quota_day": day,
+        "light": int(is_light(job.options, job.priority)),
     }
     await db.execute(insert(jobs).values(row))
     if job.secrets:
@@ -60,16 +62,36 @@ async def _keep(db: AsyncConnection, tenant_id: str, picture: Picture) -> None:
     await db.execute(insert(renders).values(row))
 
 
-async def _next_key(db: AsyncConnection, job: NewJob, share: float) -> float:
-    """Start-time fair queueing: key = max(head of the queue, the tenant's last key + cost / share).
+@dataclass(frozen=True)
+class Lane:
+    """Whose work it is, of which kind and class."""
+
+    tenant_id: str
+    kind: Kind
+    priority: Priority
+
+
+async def next_keys(db: AsyncConnection, lane: Lane, share: float, count: int) -> list[float]:
+    """Return the order keys of `count` jobs of one tenant, first to last, as if they came one by one."""
+    step = _COST / share
+    first = await next_key(db, lane, step)
+    last = first + step * (count - 1)
+    ours = (lanes.c.tenant_id == lane.tenant_id) & (lanes.c.kind == lane.kind)
+    statement = update(lanes).where(ours, lanes.c.priority == int(lane.priority))
+    await db.execute(statement.values(last_key=last))
+    return [first + step * place for place in range(count)]
+
+
+async def next_key(db: AsyncConnection, lane: Lane, step: float) -> float:
+    """Start-time fair queueing: key = max(head of the queue, the tenant's last key + step), step = cost / share.
 
     So a tenant's thousandth waiting job stands behind every other tenant's first, and its thousandth capture behind
     its own first analysis. The upsert holds the lane until the commit, which keeps one tenant's keys apart.
     """
     # The head is that of the whole queue.
     await walls.widen(db)
-    values = {"tenant": job.tenant_id, "job_kind": job.kind, "cost": _COST / share}
-    key = float((await db.execute(_lane_upsert(db.dialect.name, job.priority), values)).scalar_one())
+    values = {"tenant": lane.tenant_id, "job_kind": lane.kind, "cost": step}
+    key = float((await db.execute(_lane_upsert(db.dialect.name, lane.priority), values)).scalar_one())
     await walls.narrow_again(db)
     return key
 

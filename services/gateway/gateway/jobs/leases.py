@@ -23,9 +23,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.analyze import Preset
 from contracts.errors import ErrorCode
-from gateway.jobs import accounts, admission, announcing, spending
-from gateway.jobs.states import Claimed, Kind, Priority, Stage, State
-from gateway.tables import IS_QUEUED, IS_RUNNING, jobs
+from gateway.jobs import accounts, admission, spending, tallies
+from gateway.jobs.states import Claimed, Document, Kind, Priority, Stage, State, Weight
+from gateway.jobs.tallies import Ended, Lone
+from gateway.tables import IS_HEAVY, IS_LIGHT, IS_QUEUED, IS_RUNNING, jobs
 from gateway.times import now_plus
 from runtime.errors import ServiceError
 
@@ -39,20 +40,29 @@ _KNOWN: ColumnElement[bool] = case((jobs.c.kind.in_(list(Kind)), true()), else_=
 _CRASHED = "Every worker that took this job died with it."
 
 
-def due_jobs(limit: int) -> Select[*tuple[Any, ...]]:
+_WEIGHTS: dict[Weight, ColumnElement[bool]] = {
+    Weight.ANY: literal_column("1", Integer) == literal_column("1", Integer),
+    Weight.LIGHT: IS_LIGHT,
+    Weight.HEAVY: IS_HEAVY,
+}
+
+
+def due_jobs(limit: int, weight: Weight = Weight.ANY) -> Select[*tuple[Any, ...]]:
     """Select the first jobs that are due, of any kind, past those that another claim has just locked: one scan."""
     return (
         select(jobs.c.id)
-        .where(_KNOWN, IS_QUEUED, jobs.c.run_at <= now_plus())
+        .where(_KNOWN, IS_QUEUED, _WEIGHTS[weight], jobs.c.run_at <= now_plus())
         .order_by(jobs.c.priority, jobs.c.order_key, jobs.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
 
 
-async def claim(db: AsyncConnection, worker_id: str, limit: int, lease: timedelta) -> list[Claimed]:
+async def claim(
+    db: AsyncConnection, worker_id: str, limit: int, lease: timedelta, weight: Weight = Weight.ANY
+) -> list[Claimed]:
     """Take up to `limit` due jobs, first in order first; no other worker can take them while the lease lasts."""
-    due = due_jobs(limit).cte("due")
+    due = due_jobs(limit, weight).cte("due")
     taken = {
         "state": case((jobs.c.stage == Stage.RENDER, State.RENDERING), else_=State.ANALYZING),
         "attempt": jobs.c.attempt + 1,
@@ -79,6 +89,8 @@ def _claimed(row: Row[Any]) -> Claimed:
         age=row.claimed_at - row.created_at,
         kind=Kind(row.kind),
         options=row.options,
+        light=bool(row.light),
+        batch_id=row.batch_id,
     )
 
 
@@ -107,6 +119,16 @@ async def retry(db: AsyncConnection, job: Claimed, delay: timedelta, error: Serv
     return await _give_back(
         db, job, {"run_at": now_plus(delay), "error_code": error.code, "error_detail": error.detail}
     )
+
+
+async def give_to_browser(db: AsyncConnection, job: Claimed, climbed: list[Document]) -> bool:
+    """Queue a job again, now for a browser, without spending an attempt. False: it was no longer ours.
+
+    `climbed`: what was tried over plain HTTP, for the ladder to go on from there.
+    """
+    options = {**(job.options or {}), "climbed": climbed}
+    values = {"attempt": jobs.c.attempt - 1, "run_at": now_plus(), "light": 0, "options": options}
+    return await _give_back(db, job, values)
 
 
 async def _give_back(db: AsyncConnection, job: Claimed, values: dict[str, Any]) -> bool:
@@ -146,14 +168,18 @@ async def reap(db: AsyncConnection, max_crashes: int) -> Sequence[Reaped]:
         "finished_at": case((poisonous, now_plus()), else_=null()),
     }
     statement = update(jobs).where(jobs.c.id.in_(select(silent.c.id))).values(values)
-    columns = (jobs.c.id, jobs.c.state, jobs.c.tenant_id, jobs.c.kind, jobs.c.quota_day)
+    columns = (jobs.c.id, jobs.c.state, jobs.c.tenant_id, jobs.c.kind, jobs.c.quota_day, jobs.c.batch_id)
     rows = (await db.execute(statement.returning(*columns))).all()
     # In one order everywhere, so that two sweeps do not wait for each other.
     dead = sorted((row.tenant_id, row.kind, row.quota_day or "", row.id) for row in rows if row.state == State.FAILED)
     for tenant_id, _, _, job_id in dead:
         await admission.promote(db, tenant_id)
         await accounts.give_back(db, tenant_id, job_id, State.FAILED)
-        await announcing.ended(db, tenant_id, job_id)
+    for lone in sorted(
+        (Lone(row.tenant_id, row.id, row.batch_id) for row in rows if row.state == State.FAILED),
+        key=lambda one: (one.batch_id or "", one.job_id),
+    ):
+        await tallies.end(db, lone, Ended(State.FAILED))
     return [Reaped(row.id, row.state == State.FAILED) for row in rows]
 
 

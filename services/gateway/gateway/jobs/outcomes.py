@@ -6,14 +6,15 @@ from sqlalchemy import delete, insert, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import ErrorCode
-from contracts.fetch import FetchResult
+from contracts.fetch import FetchResult, Tier
 from contracts.render import RenderResult
 from contracts.result import Analysis
 from contracts.wire import Wire
-from gateway.jobs import accounts, admission, announcing, confidential, records, spending
+from gateway.jobs import accounts, admission, briefs, confidential, records, spending, tallies
 from gateway.jobs.lasting import may_be_given_again
 from gateway.jobs.leases import mine
 from gateway.jobs.states import Claimed, Kind, Stage, State
+from gateway.jobs.tallies import Ended, Lone
 from gateway.tables import jobs, renders, results
 from gateway.times import now_plus
 from runtime.errors import ServiceError
@@ -63,6 +64,8 @@ async def finish(db: AsyncConnection, job: Claimed, result: Wire, keys: dict[str
     `keys`: the blob keys of artifacts that belong to the result itself.
     """
     values = {"state": State.SUCCEEDED, "error_code": null(), **_DONE}
+    if job.batch_id:
+        values["brief"] = briefs.of(job, result)
     if not may_be_given_again(result):
         values["cache_key"] = null()
     done = update(jobs).where(mine(job)).values(values)
@@ -82,20 +85,25 @@ async def finish(db: AsyncConnection, job: Claimed, result: Wire, keys: dict[str
     await spending.settle(db, job.id, job.tenant_id, cost)
     # As at acceptance, the tenant's row is locked before its day: the other way round two could wait for each other.
     await admission.promote(db, job.tenant_id)
-    await accounts.book(db, job, result.cost_usd if isinstance(result, FetchResult) else cost)
-    await announcing.ended(db, job.tenant_id, job.id, result)
+    cost = result.cost_usd if isinstance(result, FetchResult) else cost
+    await accounts.book(db, job, cost)
+    tier = result.tier if isinstance(result, FetchResult) else Tier.BROWSER
+    ended = Ended(State.SUCCEEDED, tier=tier, cost_microusd=accounts.micro(cost))
+    await tallies.end(db, Lone(job.tenant_id, job.id, job.batch_id), ended, result)
     return True
 
 
 async def fail(db: AsyncConnection, job: Claimed, error: ServiceError) -> bool:
     """End a job for good; it stays visible, and `requeue` revives it. False: it was no longer ours."""
     values = {"state": State.FAILED, "error_code": error.code, "error_detail": error.detail, **_DONE}
+    if job.batch_id:
+        values["brief"] = briefs.ended(job.id, job.url, State.FAILED, (error.code.value, error.detail))
     if (await db.execute(update(jobs).where(mine(job)).values(values))).rowcount:
         await confidential.drop(db, job.tenant_id, job.id)
         await spending.release(db, job.id)
         await admission.promote(db, job.tenant_id)
         await accounts.give_back(db, job.tenant_id, job.id, State.FAILED)
-        await announcing.ended(db, job.tenant_id, job.id)
+        await tallies.end(db, Lone(job.tenant_id, job.id, job.batch_id), Ended(State.FAILED))
         return True
     return await _ended_by_us(db, job, State.FAILED)
 
@@ -108,6 +116,9 @@ async def _ended_by_us(db: AsyncConnection, job: Claimed, state: State) -> bool:
 
 async def cancel(db: AsyncConnection, kind: Kind, tenant_id: str, job_id: str) -> bool:
     """End a job that is not finished; a worker that holds it finds its lease gone. False: there was none to end."""
+    # Locked before the change, as a batch's counters need to know where it was.
+    before = select(jobs.c.batch_id, jobs.c.state).where(records.owned(kind, tenant_id), jobs.c.id == job_id)
+    was = (await db.execute(before.with_for_update())).first()
     open_states = [state for state in State if not state.final]
     statement = update(jobs).where(records.owned(kind, tenant_id), jobs.c.id == job_id, jobs.c.state.in_(open_states))
     text = f"The {kind.value} was cancelled on request."
@@ -118,7 +129,8 @@ async def cancel(db: AsyncConnection, kind: Kind, tenant_id: str, job_id: str) -
     await spending.release(db, job_id)
     await admission.promote(db, tenant_id)
     await accounts.give_back(db, tenant_id, job_id, State.CANCELLED)
-    await announcing.ended(db, tenant_id, job_id)
+    lone = Lone(tenant_id, job_id, was.batch_id if was else None)
+    await tallies.end(db, lone, Ended(State.CANCELLED, held=int(was is not None and was.state == State.HELD)))
     return True
 
 
@@ -139,8 +151,12 @@ async def requeue(db: AsyncConnection, tenant_id: str, job_id: str) -> bool:
         "finished_at": null(),
         "error_code": null(),
         "error_detail": null(),
+        "brief": null(),
     }
-    if not (await db.execute(statement.values(values))).rowcount:
+    row = (await db.execute(statement.values(values).returning(jobs.c.batch_id))).first()
+    if row is None:
         return False
     await accounts.hold_again(db, tenant_id, job_id)
+    if row.batch_id:
+        await tallies.revived(db, row.batch_id, 1, held=0)
     return True

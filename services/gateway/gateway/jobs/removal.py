@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.jobs.records import owned
 from gateway.jobs.states import Kind, State
-from gateway.tables import jobs, removals
+from gateway.tables import batches, jobs, removals
 from gateway.times import now_plus
 
 _FINAL = jobs.c.state.in_([state for state in State if state.final])
@@ -80,6 +80,16 @@ async def postpone(db: AsyncConnection, left: Removal) -> None:
     waits = [(removals.c.tries == tries, now_plus(timedelta(minutes=2**tries))) for tries in range(6)]
     later = case(*waits, else_=now_plus(timedelta(seconds=_LONGEST_RETRY_S)))
     await db.execute(update(removals).where(_row(left)).values(tries=removals.c.tries + 1, due_at=later))
+
+
+async def retire_batches(db: AsyncConnection, age: timedelta, ages: Mapping[str, timedelta], ahead: timedelta) -> int:
+    """Remove batches that ended longer ago than their tenant's age, or `age`; their URLs are older. Return how many."""
+    exceptions = [
+        and_(batches.c.tenant_id == one, batches.c.finished_at < now_plus(ahead - own)) for one, own in ages.items()
+    ]
+    ordinary = and_(batches.c.tenant_id.not_in(list(ages)), batches.c.finished_at < now_plus(ahead - age))
+    left = select(jobs.c.id).where(jobs.c.batch_id == batches.c.id).exists()
+    return (await db.execute(delete(batches).where(or_(ordinary, *exceptions), ~left))).rowcount
 
 
 def _row(one: Removal) -> ColumnElement[bool]:

@@ -32,7 +32,9 @@ async def show(db: Reading, caller: TheCaller) -> TenantRead:
     load = await store.load(db, caller.tenant_id)
     used = {day.kind: day.held for day in await usage.days(db, caller.tenant_id, today, today)}
     daily = caller.plan.daily
-    quotas = [QuotaRead(kind=kind, used=used.get(kind, 0), limit=daily.get(kind)) for kind in Kind]
+    quotas = [
+        QuotaRead(kind=kind, used=used.get(kind, 0), limit=daily.get(kind)) for kind in Kind if kind is not Kind.SITEMAP
+    ]
     return TenantRead(
         id=caller.tenant_id,
         name=tenant.name if tenant else caller.tenant_id,

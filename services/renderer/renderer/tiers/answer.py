@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from fastapi import Response
 
-from contracts.fetch import FetchRequest, FetchResult
+from contracts.fetch import FetchRequest, FetchResult, TierAttempt
 from contracts.geometry import Viewport
 from contracts.outputs import DocumentKind, DocumentOutput
 from contracts.render import (
@@ -32,7 +32,7 @@ _TITLE = 1_000
 async def rendered(job: Job, climb: Climb, winner: Tried, pool: PoolState) -> Rendered:
     """Return the winner's result with every attempt in it."""
     if winner.found and winner.found.rendered:
-        return _with_tiers(winner.found.rendered, climb, winner)
+        return _with_tiers(winner.found.rendered, job, climb, winner)
     _, page = _plain(winner)
     many = len(page.text) > _BIG
     pieces = await asyncio.to_thread(_pieces, page, job.request) if many else _pieces(page, job.request)
@@ -84,24 +84,28 @@ def _result(job: Job, climb: Climb, winner: Tried, pieces: list[Piece], pool: Po
         pool=pool,
         tier=winner.tier,
         reason=winner.reason,
-        cost_usd=_cost(climb),
-        attempts=[tried.attempt() for tried in climb.tried],
+        cost_usd=_cost(job, climb),
+        attempts=_attempts(job, climb),
         charset=page.charset,
     )
 
 
-def _with_tiers(had: Rendered, climb: Climb, winner: Tried) -> Rendered:
+def _with_tiers(had: Rendered, job: Job, climb: Climb, winner: Tried) -> Rendered:
     had_by = {
         "tier": winner.tier,
         "reason": winner.reason,
-        "cost_usd": _cost(climb),
-        "attempts": [tried.attempt() for tried in climb.tried],
+        "cost_usd": _cost(job, climb),
+        "attempts": _attempts(job, climb),
     }
     return Rendered(FetchResult.model_validate({**dict(had.result), **had_by}), had.pieces)
 
 
-def _cost(climb: Climb) -> Decimal:
-    return sum((tried.cost_usd for tried in climb.tried), Decimal(0))
+def _attempts(job: Job, climb: Climb) -> list[TierAttempt]:
+    return [*job.request.climbed, *(tried.attempt() for tried in climb.tried)]
+
+
+def _cost(job: Job, climb: Climb) -> Decimal:
+    return sum((attempt.cost_usd for attempt in _attempts(job, climb)), Decimal(0))
 
 
 def mark(answer: Response, result: RenderResult) -> Response:

@@ -1,5 +1,6 @@
 """Reading one response under caps: what came over the wire, what it unpacks to, and how the two compare."""
 
+import zlib
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from runtime.errors import ServiceError
 
 _KNOWN = frozenset({"", "identity", "gzip", "x-gzip", "deflate", "br", "zstd"})
 _RATIO_FROM = 1_000_000
+_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,31 @@ async def read(response: httpx2.Response, caps: Caps) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
+def unpacked(data: bytes, caps: Caps) -> bytes:
+    """Return a gzip file's content, and what is none as it is. Raises as `read` does."""
+    if not data.startswith(_GZIP):
+        return data
+    unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        content = unpacking.decompress(data, caps.size + 1)
+    except zlib.error as exc:
+        raise _unreadable(f"gzip: {exc}") from exc
+    if len(content) > caps.size or (len(content) > _RATIO_FROM and len(content) > caps.ratio * len(data)):
+        raise _too_large(caps)
+    if not unpacking.eof:
+        raise _unreadable("gzip: cut short")
+    return content
+
+
 def _check_packing(header: str) -> None:
     unknown = [name for name in header.lower().split(",") if name.strip() not in _KNOWN] if header else []
     if unknown:
-        detail = "The site's answer is packed in a way that cannot be read."
-        raise ServiceError(ErrorCode.TARGET_REFUSED, detail, reason=f"content-encoding {header[:100]!r}")
+        raise _unreadable(f"content-encoding {header[:100]!r}")
+
+
+def _unreadable(reason: str) -> ServiceError:
+    detail = "The site's answer is packed in a way that cannot be read."
+    return ServiceError(ErrorCode.TARGET_REFUSED, detail, reason=reason)
 
 
 def _too_large(caps: Caps) -> ServiceError:

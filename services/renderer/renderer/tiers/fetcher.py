@@ -16,7 +16,7 @@ from renderer import errors
 from renderer.tiers import body, charset
 from renderer.tiers.body import Caps
 from renderer.tiers.cookies import KEEP_NONE, ChainCookies
-from renderer.tiers.page import Page, kind_of, sniffed
+from renderer.tiers.page import Kind, Page, is_packed_sitemap, kind_of, sniffed
 from renderer.tiers.visitor import Visitor
 from runtime import netguard
 from runtime.errors import ServiceError
@@ -101,8 +101,10 @@ class Fetcher:
     async def _page(self, target: Target, response: httpx2.Response, hop: int) -> Page:
         if response.status_code in _NO_CONTENT:
             raise errors.empty()
-        kind = kind_of(response.headers)
+        packed = is_packed_sitemap(target.url, response.headers)
+        kind = Kind.XML if packed else kind_of(response.headers)
         data = await body.read(response, self._caps)
+        data = body.unpacked(data, self._caps) if packed else data
         if not data and response.is_success:
             raise errors.empty()
         kind = kind or sniffed(data)

@@ -90,7 +90,7 @@ class Ladder:
         Raises `ServiceError`.
         """
         climb = Climb()
-        step: tuple[Tier, Reason] | None = (job.tiers[0], forced) if forced else self._begin(job)
+        step: tuple[Tier, Reason] | None = (job.tiers[0], forced) if forced else _go_on(job) or self._begin(job)
         while step:
             await self._step(job, *step, climb)
             step = None if climb.tried[-1].good else _next(job, climb)
@@ -152,7 +152,21 @@ class Ladder:
         self._memory.remember(job.site, good.tier)
 
     def _wants_more(self, job: Job) -> bool:
-        return Tier.BROWSER in job.tiers and self._dice() < self._habits.recheck and self._room()
+        allowed = Tier.BROWSER in job.tiers or job.request.spare_browser
+        return allowed and self._dice() < self._habits.recheck and self._room()
+
+
+def _go_on(job: Job) -> tuple[Tier, Reason] | None:
+    """Return the tier after those that were tried for this page before it came here, and why it is tried."""
+    before = job.request.climbed
+    dearer = [tier for tier in job.tiers if all(_height(tier) > _height(attempt.tier) for attempt in before)]
+    if not before or not dearer:
+        return None
+    last = before[-1]
+    if last.error:
+        return dearer[0], Reason.FAILED
+    blocked = last.outcome == Finding.BLOCKED
+    return dearer[0], Reason.BLOCKED if blocked else Reason.NEEDS_JAVASCRIPT
 
 
 def _next(job: Job, climb: Climb) -> tuple[Tier, Reason] | None:

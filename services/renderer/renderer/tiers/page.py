@@ -22,6 +22,7 @@ class Kind(StrEnum):
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
 _XML = frozenset({"text/xml", "application/xml"})
 _TEXT = frozenset({"application/json", "application/javascript", "application/ld+json", "application/x-ndjson"})
+_PACKED = frozenset({"application/gzip", "application/x-gzip", "application/octet-stream", "binary/octet-stream", ""})
 _SNIFFED = 512
 
 
@@ -69,6 +70,12 @@ def kind_of(headers: httpx2.Headers) -> Kind | None:
     if media in {"", "application/unknown", "unknown/unknown", "*/*"}:
         return None
     raise _download(f"content-type {media[:100]!r}")
+
+
+def is_packed_sitemap(url: str, headers: httpx2.Headers) -> bool:
+    """Whether this is XML in a gzip file, as sites keep their lists of pages: a browser would only store it."""
+    media = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return url.partition("?")[0].lower().endswith(".xml.gz") and media in _PACKED
 
 
 def sniffed(body: bytes) -> Kind:

@@ -63,6 +63,36 @@ def test_every_packing_is_read(packing: str) -> None:
     assert page.markup_bytes is page.body
 
 
+def sitemap_gz(data: bytes, content_type: str = "application/x-gzip", caps: Caps | None = None) -> Page:
+    async def test() -> Page:
+        reply = Reply(data, headers={"content-type": content_type})
+        async with told(**{"map.xml.gz": reply}) as site:
+            return await fetch(site, "/map.xml.gz", caps=caps)
+
+    return asyncio.run(test())
+
+
+@pytest.mark.parametrize("content_type", ["application/x-gzip", "application/gzip", "application/octet-stream"])
+def test_a_sitemap_in_a_gzip_file_is_xml(content_type: str) -> None:
+    text = b"<urlset><url><loc>https://shop.test/</loc></url></urlset>"
+    for data in (gzip.compress(text), text):
+        page = sitemap_gz(data, content_type)
+        assert (page.kind, page.markup_bytes) == (Kind.XML, text)
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (gzip.compress(bytes(5_000_000)), ErrorCode.TARGET_TOO_LARGE),
+        (gzip.compress(b"<urlset/>")[:-12] + b"nonsense....", ErrorCode.TARGET_REFUSED),
+    ],
+)
+def test_a_gzip_file_is_unpacked_under_the_caps(data: bytes, code: ErrorCode) -> None:
+    with pytest.raises(ServiceError) as caught:
+        sitemap_gz(data)
+    assert caught.value.code is code
+
+
 @pytest.mark.parametrize("packing", PACKERS)
 def test_a_bomb_is_too_large(packing: str) -> None:
     packed = PACKERS[packing](bytes(30_000_000))

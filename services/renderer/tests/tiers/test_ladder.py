@@ -66,15 +66,15 @@ class World:
 
         return way
 
-    def climb(self, tiers: tuple[Tier, ...] = (S, B), forced: Reason | None = None) -> Climb:
-        return asyncio.run(self.ladder.climb(job(tiers), forced))
+    def climb(self, tiers: tuple[Tier, ...] = (S, B), forced: Reason | None = None, **more: object) -> Climb:
+        return asyncio.run(self.ladder.climb(job(tiers, **more), forced))
 
     def remembered(self) -> Tier | None:
         return self.memory.recall(job(ALL).site)
 
 
-def job(tiers: tuple[Tier, ...]) -> Job:
-    request = FetchRequest.model_validate({"url": "https://shop.test/", "outputs": [{"kind": "html"}]})
+def job(tiers: tuple[Tier, ...], **more: object) -> Job:
+    request = FetchRequest.model_validate({"url": "https://shop.test/", "outputs": [{"kind": "html"}], **more})
     target = netguard.parse(request.url)
     return Job(request, target, visitor(request.visit, target, "150"), tiers, time.monotonic())
 
@@ -205,6 +205,33 @@ def test_no_browser_is_asked_for_more_while_none_is_free() -> None:
     world.climb()
     world.climb()
     assert world.entered == [S, S]
+
+
+@pytest.mark.parametrize(("room", "rolls", "asked"), [(True, 0.01, 1), (True, 0.06, 0), (False, 0.01, 0)])
+def test_an_idle_browser_may_check_where_only_plain_http_is_allowed(room: bool, rolls: float, asked: int) -> None:  # noqa: FBT001  # a row
+    world = World({S: found(text="a" * 100), B: found(text="a" * 2_000)}, rolls=rolls, room=room)
+    world.climb((S,), spare_browser=True)
+    climb = world.climb((S,), spare_browser=True)
+    assert world.entered.count(B) == asked
+    assert climb.winner is not None
+    assert (climb.winner.tier, climb.winner.reason) == ((B, Reason.RECHECK) if asked else (S, Reason.REMEMBERED))
+
+
+@pytest.mark.parametrize(
+    ("last", "tiers", "begins"),
+    [
+        ({"outcome": "needs_javascript"}, (S, B), (B, Reason.NEEDS_JAVASCRIPT)),
+        ({"outcome": "blocked"}, ALL, (B, Reason.BLOCKED)),
+        ({"outcome": "target_tls", "error": "target_tls"}, (S, B), (B, Reason.FAILED)),
+        ({"outcome": "blocked"}, (S,), (S, Reason.FIRST)),
+    ],
+)
+def test_what_was_tried_elsewhere_is_not_tried_again(
+    last: dict[str, object], tiers: tuple[Tier, ...], begins: tuple[Tier, Reason]
+) -> None:
+    world = World(dict.fromkeys(ALL, GOOD))
+    climb = world.climb(tiers, climbed=[{"tier": "static", "reason": "first", **last}])
+    assert story(climb) == [(*begins, "ok")]
 
 
 @pytest.mark.parametrize("tier", ALL)

@@ -1,0 +1,73 @@
+"""Reading what was uploaded, line by line, as URLs with options of their own."""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from typing import IO
+
+from pydantic import Field
+
+from contracts.errors import ErrorCode
+from contracts.wire import PublicInput
+from gateway.jobs.states import Document
+from runtime.errors import ServiceError
+
+MAX_LINE = 65_536
+
+
+class Entry(PublicInput):
+    """One URL with options that go before those of the batch."""
+
+    url: str = Field(max_length=65_536)
+    options: Document = Field(default_factory=dict, description="as for a single one, without `url` and `wait`")
+
+
+def lines(file: IO[bytes]) -> Iterator[str]:
+    """Read a text file in UTF-8. Raises `ServiceError` (invalid_request) for a line that is none, or too long."""
+    number = 0
+    while line := file.readline(MAX_LINE + 1):
+        number += 1
+        if len(line) > MAX_LINE:
+            raise ServiceError(ErrorCode.INVALID_REQUEST, f"Line {number} is longer than {MAX_LINE:,} bytes.")
+        try:
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise ServiceError(ErrorCode.INVALID_REQUEST, f"Line {number} is not text in UTF-8.") from error
+
+
+def from_csv(text: Iterable[str]) -> Iterator[Entry]:
+    """Read the column `url` where the first line names one, and the first column otherwise."""
+    column: int | None = None
+    try:
+        for row in csv.reader(text):
+            if column is None:
+                names = [cell.strip().lower() for cell in row]
+                column = names.index("url") if "url" in names else 0
+                if "url" in names:
+                    continue
+            cell = row[column].strip() if column < len(row) else ""
+            if cell:
+                yield Entry(url=cell)
+    except csv.Error as error:
+        raise ServiceError(ErrorCode.INVALID_REQUEST, f"The CSV cannot be read: {error}.") from error
+
+
+def from_ndjson(text: Iterable[str]) -> Iterator[Entry]:
+    """Read a URL as a string, or an object with `url` and `options`, on each line. A broken line is an empty URL."""
+    for line in text:
+        if line.strip():
+            yield _entry(line)
+
+
+def _entry(line: str) -> Entry:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        # A line of plain text may well be meant as a URL; what it is worth is judged later.
+        return Entry(url=line.strip())
+    if isinstance(found, str):
+        return Entry(url=found)
+    if isinstance(found, dict) and isinstance(found.get("url"), str):
+        options = found.get("options") or {}
+        return Entry(url=found["url"], options=options if isinstance(options, dict) else {"options": options})
+    return Entry(url=line.strip())
