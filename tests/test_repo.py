@@ -115,3 +115,24 @@ def test_make_targets_that_scripts_rely_on_are_listed() -> None:
     listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for target in ("run", "serve", "renderer", "setup", "test", "lint", "type", "check", "bench"):
         assert f"make {target} " in listed
+
+
+_LOCKS = {
+    "requirements.txt": ["packages/*", "services/*", "sdk"],
+    "requirements-dev.txt": ["packages/*", "services/*", "sdk"],
+    "services/gateway/requirements.txt": ["services/gateway"],
+    "services/renderer/requirements.txt": ["services/renderer"],
+    "services/analyzer/requirements.txt": ["services/analyzer"],
+}
+
+
+@pytest.mark.parametrize("lock", _LOCKS)
+def test_locks_hold_every_dependency(lock: str) -> None:
+    locked = set(re.findall(r"^([a-z0-9._-]+)==", (ROOT / lock).read_text(encoding="utf-8"), re.MULTILINE))
+    projects = [path for part in _LOCKS[lock] for path in ROOT.glob(f"{part}/pyproject.toml")]
+    assert projects
+    for path in projects:
+        wanted = tomllib.loads(path.read_text(encoding="utf-8"))["project"].get("dependencies", [])
+        names = {re.split(r"[\[<>=!~; ]", one, maxsplit=1)[0].lower() for one in wanted}
+        missing = {name for name in names if not name.startswith("cro-")} - locked
+        assert missing == set(), "run `make lock`"
