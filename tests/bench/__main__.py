@@ -13,6 +13,7 @@ import psutil
 from runtime import logging
 from tests.bench import (
     batches,
+    bulk,
     captures,
     claim,
     documents,
@@ -62,6 +63,7 @@ def main() -> None:
         "batches": batches.report,
         "claim": lambda: ["### The queue", "", *asyncio.run(claim.report()), ""],
         "judging": judging.report,
+        "bulk": bulk.report,
         "fairness": lambda: ["### Fairness between tenants", "", *asyncio.run(fairness.report())],
         "tokens": tokens.report,
         "waiting": waiting.report,

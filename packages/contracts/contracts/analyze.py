@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AllowInfNan, Field
 
 from contracts.render import RenderResult, TransferSlot
-from contracts.result import Memo
+from contracts.result import Memo, Ticket
 from contracts.wire import PublicInput
 
 Overrides = dict[str, dict[str, Annotated[float, AllowInfNan(False)]]]  # noqa: FBT003  # its only argument
@@ -21,6 +21,18 @@ class Preset(StrEnum):
     FAST = "fast"
     STANDARD = "standard"
     DEEP = "deep"
+
+
+class Asking(StrEnum):
+    """When the model is asked, and at which price.
+
+    `later`: not in this call, which gives the rules' part at once. `bulk`: in a message batch, at half the price and
+    within 24 hours; this call gives a ticket, and a later one redeems it.
+    """
+
+    NOW = "now"
+    LATER = "later"
+    BULK = "bulk"
 
 
 class AnalyzeRequest(PublicInput):
@@ -40,3 +52,5 @@ class AnalyzeRequest(PublicInput):
     budget_ms: int = Field(60_000, ge=1_000, le=180_000)
     ai_later: bool = Field(False, description="the caller asks again later: say `ai_pending` where that may help")
     memo: Memo | None = Field(None, description="what the last analysis of this page gave to keep")
+    ai: Asking = Field(Asking.NOW, description="when the model is asked; no matter to the preset `rules`")
+    ticket: Ticket | None = Field(None, description="redeem it, whatever `ai` says")

@@ -1,5 +1,6 @@
 """The public result document, schema 1.0: what a customer receives, stores and shows."""
 
+from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
@@ -322,12 +323,37 @@ class Memo(Wire):
     api_version: str = Field("", max_length=40)
 
 
+class Ticket(Wire):
+    """A claim on an answer that a message batch brings within 24 hours; the caller keeps it until then.
+
+    `claim` is for the analyzer alone to read. It holds no secret.
+    """
+
+    claim: str = Field(max_length=4_000)
+    most_usd: Decimal = Field(Decimal(0), ge=0, description="what the answer costs at most, as far as prices are known")
+
+
+class TicketState(StrEnum):
+    """What a ticket is worth. `lost`: nobody can redeem it any more, though its answer may have been paid for."""
+
+    WAITING = "waiting"
+    READY = "ready"
+    LOST = "lost"
+
+
+class TicketRead(Wire):
+    """What POST /tickets answers."""
+
+    state: TicketState
+
+
 class Analyzed(Analysis):
     """What POST /analyze answers: the report and, for the caller alone, what to keep and when to ask again."""
 
     memo: Memo | None = Field(None, description="pass it as `memo` with the next analysis of this page")
     retry_after_s: float | None = Field(None, description="when to ask again, where `engine.ai_pending`")
+    ticket: Ticket | None = Field(None, description="pass it with the next call: a batch was, or still is, on its way")
 
     def public(self) -> Analysis:
         """Return the report alone."""
-        return Analysis.model_validate(self.model_dump(exclude={"memo", "retry_after_s"}))
+        return Analysis.model_validate(self.model_dump(exclude={"memo", "retry_after_s", "ticket"}))

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol, runtime_checkable
@@ -11,16 +11,16 @@ import structlog
 
 from analyzer import document, facts_json, uploaded
 from analyzer.artifacts import ArtifactReader
-from analyzer.judged import Judge, JudgedPage, Judgement
+from analyzer.judged import BulkJudge, Judge, JudgedPage, Judgement
 from analyzer.measured import Measured, Pixels, measure, section_ids
 from analyzer.rules import overrides
 from analyzer.rules.policy import Policy
-from contracts.analyze import AnalyzeRequest, Preset
+from contracts.analyze import AnalyzeRequest, Asking, Preset
 from contracts.errors import ErrorCode
 from contracts.facts import PageFacts
 from contracts.geometry import ViewportName
 from contracts.render import UPLOAD
-from contracts.result import AiRun, Analyzed, DegradedReason, PageType
+from contracts.result import AiRun, Analyzed, DegradedReason, PageType, Ticket
 from runtime.errors import ServiceError
 
 log = structlog.get_logger(__name__)
@@ -29,6 +29,8 @@ ANALYSIS_DEGRADED = "analysis_degraded"
 FACTS_REFUSED = "facts_refused"
 _RESERVE_MS = 500
 _LEAST_JUDGE_MS = 1_000
+
+_Ask = Callable[[JudgedPage, int], Awaitable[Judgement | Ticket]]
 
 
 @runtime_checkable
@@ -47,10 +49,23 @@ class Worded(Protocol):
 
 
 @dataclass(frozen=True)
+class Judges:
+    """Who may be asked: the one that answers at once, and the one that answers within a day."""
+
+    now: Judge | None = None
+    bulk: BulkJudge | None = None
+
+
+@dataclass(frozen=True)
 class Judged:
-    """What became of the judge: its answer, or why there is none and what was spent all the same."""
+    """What became of the judge: its answer, or why there is none and what was spent all the same.
+
+    `later`: it was not asked yet. `ticket`: it will answer.
+    """
 
     judgement: Judgement | None = None
+    ticket: Ticket | None = None
+    later: bool = False
     degraded: DegradedReason = DegradedReason.NONE
     spent: AiRun | None = None
     passes: bool = False
@@ -149,7 +164,7 @@ def _judged_page(request: AnalyzeRequest, taken: Taken, images: Mapping[str, byt
 
 
 async def _judge(
-    request: AnalyzeRequest, taken: Taken, reader: ArtifactReader, judge: Judge, clock: Clock, policy: Policy
+    request: AnalyzeRequest, taken: Taken, reader: ArtifactReader, ask: _Ask, clock: Clock, policy: Policy
 ) -> Judged:
     """Ask the judge. A judge that fails costs its findings and never the analysis: the reason comes back instead."""
     try:
@@ -158,17 +173,33 @@ async def _judge(
             page = _judged_page(request, taken, images, policy)
             left = clock.left_ms()
             if left < _LEAST_JUDGE_MS:
-                return _LATE
-            return Judged(await judge(page, request.preset, left))
+                return _late(request)
+            answer = await ask(page, left)
+            return Judged(answer) if isinstance(answer, Judgement) else Judged(ticket=answer)
     except ServiceError as exc:
         log.warning(ANALYSIS_DEGRADED, code=exc.code.value, reason=exc.reason)
         return _failed(exc)
     except TimeoutError:
         log.warning(ANALYSIS_DEGRADED, code=ErrorCode.DEADLINE_EXCEEDED.value)
-        return _LATE
+        return _late(request)
 
 
-_LATE = Judged(degraded=DegradedReason.TIMEOUT, passes=True)
+def _late(request: AnalyzeRequest) -> Judged:
+    """A ticket that there was no time to redeem is as good as before."""
+    if request.ticket is not None:
+        return Judged(ticket=request.ticket)
+    return Judged(degraded=DegradedReason.TIMEOUT, passes=True)
+
+
+def _ask(request: AnalyzeRequest, judges: Judges) -> _Ask:
+    """Choose whom to ask, and how. Without a bulk judge there is only one way."""
+    now, bulk, ticket, preset = judges.now, judges.bulk, request.ticket, request.preset
+    assert now is not None
+    if bulk is None or (ticket is None and request.ai is not Asking.BULK):
+        return lambda page, left: now(page, preset, left)
+    if ticket is None:
+        return lambda page, left: bulk.hand_in(page, preset, left)
+    return lambda page, left: bulk.redeem(page, preset, left, ticket)
 
 
 def _failed(exc: ServiceError) -> Judged:
@@ -213,18 +244,22 @@ async def _uploaded(request: AnalyzeRequest, reader: ArtifactReader, clock: Cloc
 
 
 async def _asked(
-    request: AnalyzeRequest, taken: Taken, reader: ArtifactReader, judge: Judge | None, clock: Clock, policy: Policy
+    request: AnalyzeRequest, taken: Taken, reader: ArtifactReader, judges: Judges, clock: Clock, policy: Policy
 ) -> Judged:
     if request.preset is Preset.RULES:
         return Judged()
-    if judge is None:
+    if judges.now is None:
         return Judged(degraded=DegradedReason.NO_KEY)
-    judged = await _judge(request, taken, reader, judge, clock, policy)
+    if request.ai is Asking.LATER and request.ticket is None:
+        return Judged(later=True)
+    judged = await _judge(request, taken, reader, _ask(request, judges), clock, policy)
     clock.lap("ai")
     return judged
 
 
-async def analyze(request: AnalyzeRequest, reader: ArtifactReader, judge: Judge | None, policy: Policy) -> Analyzed:
+async def analyze(
+    request: AnalyzeRequest, reader: ArtifactReader, judge: Judge | None, policy: Policy, bulk: BulkJudge | None = None
+) -> Analyzed:
     """Analyse a rendered page, or a picture of one, within its budget.
 
     Raises `ServiceError`: INVALID_REQUEST without readable facts or picture or with thresholds that are
@@ -237,8 +272,8 @@ async def analyze(request: AnalyzeRequest, reader: ArtifactReader, judge: Judge 
             taken = await _taken(request, reader, clock, policy)
     except TimeoutError as exc:
         raise ServiceError(ErrorCode.DEADLINE_EXCEEDED, "The analysis did not end within its budget.") from exc
-    judged = await _asked(request, taken, reader, judge, clock, policy)
-    pending = judged.passes and request.ai_later
+    judged = await _asked(request, taken, reader, Judges(judge, bulk), clock, policy)
+    pending = (judged.passes and request.ai_later) or judged.later or judged.ticket is not None
     total = round((time.perf_counter() - clock.begun) * 1000, 1)
     timings = {"render": request.render.timings.total_ms, **clock.phases, "total": total}
     parts = document.Parts(
@@ -254,4 +289,5 @@ async def analyze(request: AnalyzeRequest, reader: ArtifactReader, judge: Judge 
     )
     memo = judged.judgement.memo if judged.judgement else None
     retry_after_s = judged.retry_after_s if pending else None
-    return Analyzed(**dict(document.assemble(parts)), memo=memo, retry_after_s=retry_after_s)
+    report = dict(document.assemble(parts))
+    return Analyzed(**report, memo=memo, retry_after_s=retry_after_s, ticket=judged.ticket)

@@ -8,7 +8,17 @@ from typing import Protocol
 from contracts.analyze import Preset
 from contracts.facts import PageFacts
 from contracts.geometry import ViewportName
-from contracts.result import AiRun, DegradedReason, Finding, Memo, PageType, ResultSection, RuleResult
+from contracts.result import (
+    AiRun,
+    DegradedReason,
+    Finding,
+    Memo,
+    PageType,
+    ResultSection,
+    RuleResult,
+    Ticket,
+    TicketState,
+)
 
 
 @dataclass(frozen=True)
@@ -59,4 +69,20 @@ class Judge(Protocol):
 
     async def __call__(self, page: JudgedPage, preset: Preset, budget_ms: int) -> Judgement:
         """Judge one page."""
+        ...
+
+
+class BulkJudge(Protocol):
+    """Asks a model in message batches. Raises `ServiceError` as a `Judge` does."""
+
+    async def hand_in(self, page: JudgedPage, preset: Preset, budget_ms: int) -> Judgement | Ticket:
+        """Send a page in a batch. A page whose answer is known already is judged at once."""
+        ...
+
+    async def redeem(self, page: JudgedPage, preset: Preset, budget_ms: int, ticket: Ticket) -> Judgement | Ticket:
+        """Judge the page that was handed in; the same ticket again where it is too early."""
+        ...
+
+    async def look(self, ticket: Ticket) -> TicketState:
+        """Say what a ticket is worth."""
         ...

@@ -7,7 +7,6 @@ import httpx2
 from fastapi import FastAPI
 
 from analyzer.app import create_app
-from analyzer.judging.judge import from_settings
 from analyzer.judging.settings import ClaudeSettings
 from analyzer.settings import AnalyzerSettings
 
@@ -17,19 +16,21 @@ def create_service(settings: AnalyzerSettings, *, storage: httpx2.AsyncBaseTrans
 
     Its start raises `ServiceError` for a configured model that is gone. A provider that is away stops nothing.
     """
-    judge = from_settings(ClaudeSettings())
-    if judge is None:
-        app = create_app(settings, storage=storage)
-    else:
-        app = create_app(settings, storage=storage, judge=judge, detail=judge.models.detail)
+    asked = ClaudeSettings()
+    if not asked.enabled:
+        return create_app(settings, storage=storage)
+    from analyzer.judging import bulk as judging  # noqa: PLC0415  # 1.5 s and 30 MB that an analyzer without a key never pays
+
+    judge, bulk = judging.from_settings(asked)
+    app = create_app(settings, storage=storage, judge=judge, bulk=bulk, detail=judge.models.detail)
     serving = app.router.lifespan_context
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            if judge is not None:
-                await stack.enter_async_context(judge)
-                await stack.enter_async_context(judge.models)
+            await stack.enter_async_context(judge)
+            await stack.enter_async_context(judge.models)
+            stack.push_async_callback(bulk.aclose)
             await stack.enter_async_context(serving(app))
             yield
 

@@ -14,9 +14,17 @@ from gateway.batches.sitemaps import Sitemaps
 from gateway.db import Database, Write
 from gateway.hints import DELIVERIES, QUEUE, Hints, job_topic
 from gateway.jobs import enrichment, expansion, leases, outcomes
-from gateway.jobs.delays import after_absence, after_busy, after_outage, after_storage, backoff
+from gateway.jobs.delays import (
+    TICKET_PATIENCE,
+    after_absence,
+    after_busy,
+    after_outage,
+    after_storage,
+    backoff,
+    until_batched,
+)
 from gateway.jobs.states import Claimed, Kind, LeaseLostError, NotEnoughError, State
-from gateway.pipeline import Pipeline, StillAwayError
+from gateway.pipeline import Pipeline, StillAwayError, StillInBatchError
 from gateway.room import Room
 from gateway.settings import GatewaySettings
 from runtime.errors import ServiceError
@@ -76,6 +84,8 @@ class Attempts:
             await self._failed(job, error)
         except StillAwayError as away:
             await self._put_off(job, away.analyzed)
+        except StillInBatchError:
+            await self._left_in_batch(job)
         except LeaseLostError:
             raise
         except NotEnoughError as lacking:
@@ -91,7 +101,9 @@ class Attempts:
             await self._ended(job, State.SUCCEEDED, "")
 
     async def _failed(self, job: Claimed, error: ServiceError) -> None:
-        unreachable = error.code is ErrorCode.UNAVAILABLE and job.age < self._settings.outage_patience
+        # With a ticket a job is hours old before it goes on: that is no reason to give it up sooner.
+        patience = self._settings.outage_patience if enrichment.ticket(job) is None else TICKET_PATIENCE
+        unreachable = error.code is ErrorCode.UNAVAILABLE and enrichment.waited(job) < patience
         if error.code is ErrorCode.RENDERER_BUSY or unreachable:
             await self._postpone(job, error)
         elif error.code is ErrorCode.ANALYSIS_UNAVAILABLE and job.age < self._settings.outage_patience:
@@ -124,10 +136,19 @@ class Attempts:
 
     async def _put_off(self, job: Claimed, analyzed: Analyzed) -> None:
         """Give an enrichment back until the model may be there again: no attempt is spent."""
-        delay = after_absence(job.age, analyzed.retry_after_s)
-        log.info("enrichment_put_off", reason=analyzed.engine.degraded_reason.value, delay_s=delay.total_seconds())
-        metrics.RELEASED.labels(ErrorCode.ANALYSIS_UNAVAILABLE.value).inc()
+        delay = _until(job, analyzed)
+        reason, ticket = analyzed.engine.degraded_reason.value, analyzed.ticket is not None
+        log.info("enrichment_put_off", reason=reason, ticket=ticket, delay_s=delay.total_seconds())
+        metrics.RELEASED.labels("batch" if ticket else ErrorCode.ANALYSIS_UNAVAILABLE.value).inc()
         await self._write(lambda db: enrichment.put_off(db, job, analyzed, delay))
+
+    async def _left_in_batch(self, job: Claimed) -> None:
+        """Give an enrichment back until its message batch may have ended."""
+        waited = enrichment.waited(job)
+        delay = until_batched(waited)
+        log.info("enrichment_in_batch", waited_s=waited.total_seconds(), delay_s=delay.total_seconds())
+        metrics.RELEASED.labels("batch").inc()
+        await self._write(lambda db: leases.release(db, job, delay))
 
     async def _retry(self, job: Claimed, error: ServiceError) -> None:
         delay = backoff(job.attempt, self._settings.retry_base_seconds, error.retry_after_s)
@@ -163,3 +184,11 @@ class Attempts:
     def _dropped(self, reason: str) -> None:
         metrics.FENCED.inc()
         log.warning("job_dropped", reason=reason)
+
+
+def _until(job: Claimed, analyzed: Analyzed) -> timedelta:
+    """Return when an enrichment goes on: by its age, except where a batch came to nothing, and it begins anew."""
+    if analyzed.ticket is not None:
+        return until_batched(timedelta() if enrichment.in_bulk(job) else enrichment.waited(job))
+    failed_in_bulk = enrichment.in_bulk(job) or enrichment.ticket(job) is not None
+    return after_absence(timedelta() if failed_in_bulk else job.age, analyzed.retry_after_s)

@@ -7,7 +7,7 @@ from typing import cast
 
 from pydantic import ValidationError
 
-from contracts.analyze import AnalyzeRequest, Overrides
+from contracts.analyze import AnalyzeRequest, Asking, Overrides
 from contracts.errors import ErrorCode
 from contracts.fetch import FetchRequest
 from contracts.geometry import VIEWPORTS, ViewportName
@@ -24,7 +24,7 @@ from contracts.outputs import (
     ScreenshotOutput,
 )
 from contracts.render import RenderRequest, RenderResult, TransferSlot
-from contracts.result import Memo
+from contracts.result import Memo, Ticket
 from contracts.wire import REVEALED
 from gateway.blobs.base import BlobStore, new_key
 from gateway.jobs.states import Claimed, Document
@@ -166,11 +166,13 @@ def fetch_order(request: FetchRequest, keys: dict[str, str], blobs: BlobStore, b
 
 @dataclass(frozen=True)
 class Extras:
-    """What an analysis is told about the model: its money, whether it may come later, and what it said last time."""
+    """What an analysis is told about the model: its money, whether and how it may come later, its last answer."""
 
     ai_budget_usd: Decimal | None = None
     ai_later: bool = False
     memo: Memo | None = None
+    ai: Asking = Asking.NOW
+    ticket: Ticket | None = None
 
 
 def analyze_order(
@@ -199,6 +201,8 @@ def analyze_order(
         overrides=thresholds(job),
         ai_later=extras.ai_later,
         memo=extras.memo,
+        ai=extras.ai,
+        ticket=extras.ticket,
         budget_ms=_told(budget),
     )
 

@@ -2,22 +2,22 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
 from contracts import render as wire
-from contracts.analyze import Preset
+from contracts.analyze import Asking, Preset
 from contracts.errors import ErrorCode
 from contracts.fetch import FetchRequest, FetchResult, Reason, Tier, TierAttempt
 from contracts.render import RenderResult
-from contracts.result import Analyzed, Memo
+from contracts.result import Analyzed, Memo, Ticket, TicketRead, TicketState
 from gateway.blobs.base import BlobStore
 from gateway.db import Database
 from gateway.gathering import Gathering
 from gateway.jobs import confidential, enrichment, memos, outcomes, spending
-from gateway.jobs.delays import after_absence
+from gateway.jobs.delays import TICKET_PATIENCE, after_absence
 from gateway.jobs.enrichment import Held
 from gateway.jobs.settling import Done
 from gateway.jobs.states import Claimed, Document, Kind, LeaseLostError, NotEnoughError, Stage
@@ -28,6 +28,7 @@ from gateway.settings import GatewaySettings
 from runtime.client import ServiceClient
 from runtime.errors import ServiceError
 
+_LOOK = timedelta(seconds=75)
 _FIRST_ERROR_STATUS = 400
 _UNAUTHORIZED = 401
 _WHOLE = "ok"
@@ -61,6 +62,10 @@ class StillAwayError(Exception):
         self.analyzed = analyzed
 
 
+class StillInBatchError(Exception):
+    """The message batch with an enrichment's page has not ended."""
+
+
 @dataclass(frozen=True)
 class Pipeline:
     """What every job of a worker goes through."""
@@ -74,8 +79,8 @@ class Pipeline:
     async def run(self, job: Claimed) -> None:
         """Do what is left of `job` and write its result.
 
-        Raises `ServiceError` when it failed, `StillAwayError` when the model is still away, and `LeaseLostError` when
-        it is no longer ours.
+        Raises `ServiceError` when it failed, `StillAwayError` when the model is still away, `StillInBatchError` when
+        it takes its time, and `LeaseLostError` when the job is no longer ours.
         """
         if job.kind is Kind.CAPTURE:
             await self._capture(job)
@@ -87,7 +92,7 @@ class Pipeline:
     async def _analyse(self, job: Claimed) -> None:
         render, keys = await self._rendered(job)
         analyzed = await self._judged(job, job, Held(render, keys))
-        again = after_absence(timedelta(), analyzed.retry_after_s)
+        again = timedelta() if enrichment.in_bulk(job) else after_absence(timedelta(), analyzed.retry_after_s)
         if not await self.db.insist(lambda db: enrichment.conclude(db, job, analyzed, again), self.settings.patience):
             raise LeaseLostError
 
@@ -95,14 +100,18 @@ class Pipeline:
         """Have a render judged, on the account of `job`; `analysis` is what the result is for."""
         with _timed(job.stage if job.stage is Stage.ENRICH else Stage.ANALYZE):
             budget = timedelta(seconds=self.settings.analyze_budget_seconds)
-            extras = Extras(await self._held(job), self._may_wait(job), await self._memo(job))
+            ai, ticket = _asking(job), enrichment.ticket(job)
+            extras = Extras(await self._held(job, ai), self._may_wait(job), await self._memo(job), ai, ticket)
             order = analyze_order(analysis, held.render, held.keys, self.ports.blobs, budget, extras=extras)
-            return await self.ports.analyzer.post("/analyze", order, Analyzed, budget)
+            with self.room.aside(job) if ai is Asking.BULK else nullcontext():
+                return await self.ports.analyzer.post("/analyze", order, Analyzed, budget)
 
     def _may_wait(self, job: Claimed) -> bool:
         """Whether the model may be asked later; a result waits from its first attempt on, not from its order."""
-        waited = job.age if job.kind is Kind.ENRICHMENT else timedelta()
-        return job.preset is not Preset.RULES and waited < self.settings.enrich_patience
+        waited = enrichment.waited(job) if job.kind is Kind.ENRICHMENT else timedelta()
+        in_bulk = enrichment.in_bulk(job) or enrichment.ticket(job) is not None
+        patience = TICKET_PATIENCE if in_bulk else self.settings.enrich_patience
+        return job.preset is not Preset.RULES and waited < patience
 
     async def _memo(self, job: Claimed) -> Memo | None:
         if job.preset is Preset.RULES or not self.settings.ai_memo_days:
@@ -115,16 +124,45 @@ class Pipeline:
             held = await enrichment.load(db, job)
         analyzed = None
         if held is not None:
+            job = await self._redeemable(job)
             analyzed = await self._judged(job, replace(job, id=enrichment.target(job)), held)
         if analyzed is not None and analyzed.engine.ai_pending:
             raise StillAwayError(analyzed)
         if not await self.db.insist(lambda db: enrichment.finish(db, job, analyzed), self.settings.patience):
             raise LeaseLostError
 
-    async def _held(self, job: Claimed) -> Decimal | None:
+    async def _redeemable(self, job: Claimed) -> Claimed:
+        """Return an enrichment with a ticket that can be redeemed, or without. Raises `StillInBatchError`."""
+        ticket = enrichment.ticket(job)
+        if ticket is None:
+            return job
+        state = await self._looked(ticket) if enrichment.waited(job) < TICKET_PATIENCE else TicketState.LOST
+        if state is TicketState.WAITING:
+            raise StillInBatchError
+        if state is TicketState.READY:
+            return job
+        without = await self.db.insist(lambda db: enrichment.lose_ticket(db, job), self.settings.patience)
+        if without is None:
+            raise LeaseLostError
+        return without
+
+    async def _looked(self, ticket: Ticket) -> TicketState:
+        """Ask what a ticket is worth, at no cost: nothing is read or judged for it."""
+        try:
+            return (await self.ports.analyzer.post("/tickets", ticket, TicketRead, _LOOK)).state
+        except ServiceError as error:
+            # An analyzer that restarts, or is of the release before, must not cost the ticket or an attempt.
+            if error.code.retry or error.code is ErrorCode.NOT_FOUND:
+                return TicketState.WAITING
+            raise
+
+    async def _held(self, job: Claimed, ai: Asking) -> Decimal | None:
         """Return how much of the tenant's AI budget this analysis may spend, held until its end. None: no limit."""
-        if job.preset is Preset.RULES:
+        if job.preset is Preset.RULES or ai is Asking.LATER:
             return None
+        if enrichment.ticket(job) is not None:
+            async with self.db.read() as db:
+                return await spending.held(db, spending.for_ticket(job.id))
         async with self.db.read() as db:
             limit = await spending.limit_of(db, job.tenant_id, self.settings.tenant_ai_budget_usd_per_day)
         if limit is None:
@@ -230,6 +268,13 @@ class Pipeline:
                 detail = "An artifact of the page could not be stored."
                 raise ServiceError(ErrorCode.STORAGE_FAILED, detail, reason=f"{name} is missing or short")
         return used
+
+
+def _asking(job: Claimed) -> Asking:
+    """Bulk work is announced with the rules' result, and done by its enrichment."""
+    if not enrichment.in_bulk(job):
+        return Asking.NOW
+    return Asking.BULK if job.kind is Kind.ENRICHMENT else Asking.LATER
 
 
 def _in_vain(error: ServiceError, begun: float) -> TierAttempt:

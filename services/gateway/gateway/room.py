@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from contracts.render import PoolState
@@ -11,12 +13,17 @@ from gateway.jobs.states import Claimed
 class Room:
     """Counts the jobs in progress. `changed` is set whenever there may be more room than before."""
 
-    def __init__(self, concurrency: int, light: int = 0) -> None:
-        """Allow `concurrency` jobs, all of them rendering until the renderer says otherwise, and `light` light ones."""
+    def __init__(self, concurrency: int, light: int = 0, *, aside: int = 0) -> None:
+        """Allow `concurrency` jobs, all of them rendering until the renderer says otherwise, and `light` light ones.
+
+        `aside` more may wait for nothing but each other.
+        """
         self.changed = asyncio.Event()
         self._concurrency = concurrency
         self._light = light
         self._lights: set[tuple[str, int]] = set()
+        self._aside = aside
+        self._waiting: set[tuple[str, int]] = set()
         self._slots = concurrency
         self._jobs: set[tuple[str, int]] = set()
         self._renders: set[tuple[str, int]] = set()
@@ -26,7 +33,8 @@ class Room:
         """Return how many jobs may be claimed now."""
         if time.monotonic() < self._closed_until:
             return 0
-        return max(0, min(self._concurrency - len(self._jobs), self._slots - len(self._renders)))
+        working = len(self._jobs) - min(len(self._waiting), self._aside)
+        return max(0, min(self._concurrency - working, self._slots - len(self._renders)))
 
     def free_light(self) -> int:
         """Return how many jobs may be claimed now that need plain HTTP only."""
@@ -45,6 +53,16 @@ class Room:
         """Count a job no longer as one that needs the renderer."""
         self._renders.discard(job.key)
         self.changed.set()
+
+    @contextmanager
+    def aside(self, job: Claimed) -> Iterator[None]:
+        """Let others have a job's place while it waits for them."""
+        self._waiting.add(job.key)
+        self.changed.set()
+        try:
+            yield
+        finally:
+            self._waiting.discard(job.key)
 
     def leave(self, job: Claimed) -> None:
         """Count a job no longer."""

@@ -66,6 +66,12 @@ class GatewaySettings(AccessSettings):
     worker_light_concurrency: int = Field(
         100, ge=1, le=500, description="jobs in progress in one worker besides those, which need plain HTTP only"
     )
+    bulk_concurrency: int = Field(
+        50,
+        ge=0,
+        le=90,
+        description="pages that one worker hands in for a message batch at once, beside its jobs in progress",
+    )
     redis_url: str = Field(
         "", description="redis://… or unix://…: limits and wake-ups that all processes share; empty: this process alone"
     )

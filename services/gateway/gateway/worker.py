@@ -46,7 +46,9 @@ class Worker:
         self._db = db
         self._hints = hints
         self._settings = settings
-        self._room = Room(settings.worker_concurrency, settings.worker_light_concurrency)
+        self._room = Room(
+            settings.worker_concurrency, settings.worker_light_concurrency, aside=settings.bulk_concurrency
+        )
         self._gathering = Gathering(db, settings.patience)
         pipeline = Pipeline(db, ports, self._room, settings, self._gathering)
         works = Works(pipeline, Sitemaps(db, ports.renderer, settings))

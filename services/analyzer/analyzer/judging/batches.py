@@ -21,7 +21,7 @@ from analyzer.judging.claude import Claude, Sleep
 from analyzer.judging.deadline import Clock, Deadline
 from analyzer.judging.exchange import ClaudeUnavailable, Prompt, Reply, Trouble
 from analyzer.judging.failures import Failure
-from analyzer.judging.keys import Key, choose
+from analyzer.judging.keys import Key, NoKey, choose
 from analyzer.judging.ledger import Ledger
 from analyzer.judging.pictures import Picture
 from contracts.analyze import Preset
@@ -40,6 +40,7 @@ _FRAME_BYTES = 100
 _UPLOADS = 8
 _CALL_MS = 120_000
 _FIRST_POLL_S, _LONGEST_POLL_S = 5.0, 120.0
+NO_RESULT = Failure(Trouble.GARBLED, "the batch ended without a result for it")
 _CUSTOM_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
@@ -146,7 +147,10 @@ class Batches:
         ids = [item.custom_id for item in items]
         if len(set(ids)) != len(ids) or not all(_CUSTOM_ID.fullmatch(one) for one in ids):
             raise ValueError("custom ids must be unique, and at most 64 letters, digits, - and _")
-        key = choose(self._claude.keys.all, model, 0)
+        try:
+            key = choose(self._claude.keys.all, model, 0)
+        except NoKey as none:
+            raise ClaudeUnavailable(none.trouble, str(none), none.wait_s) from none
         files = await self._uploaded(items, key)
         requests = [(item.custom_id, written(self._request(item, model, files))) for item in items]
         return [await self._send(part, key, model, preset) for part in self._parts(requests)]
@@ -218,20 +222,27 @@ class Batches:
 
         Raises `ClaudeUnavailable`, also for a record of another provider address or of a key that is not configured.
         """
+        found = await self.outcomes(record)
+        if found is None:
+            return None
+        for custom_id in found.keys() - set(record.custom_ids):
+            log.warning("claude_batch_result_unknown", batch_id=record.batch_id, custom_id=custom_id)
+        return {
+            custom_id: _collected(found.get(custom_id, NO_RESULT), record.preset) for custom_id in record.custom_ids
+        }
+
+    async def outcomes(self, record: BatchRecord) -> dict[str, Reply | Failure] | None:
+        """Ask once: None while the batch runs, else every result that it has, whoever's. Nothing is booked.
+
+        Raises as `look` does.
+        """
         key = self._owner(record)
         status = await self._claude.batch(record.batch_id, key, Deadline.after_ms(_CALL_MS))
         if not status.ended:
             return None
-        models = dict.fromkeys(record.custom_ids, record.model)
-        lines = await self._claude.batch_results(record.batch_id, models, key, Deadline.after_ms(_CALL_MS))
-        found: dict[str, Collected] = {}
-        for custom_id, outcome in lines:
-            if custom_id not in models or custom_id in found:
-                log.warning("claude_batch_result_unknown", batch_id=record.batch_id, custom_id=custom_id)
-                continue
-            found[custom_id] = _collected(outcome, record.preset)
-        lost = Collected(Failure(Trouble.GARBLED, "the batch ended without a result for it"))
-        return {custom_id: found.get(custom_id, lost) for custom_id in record.custom_ids}
+        lines = await self._claude.batch_results(record.batch_id, record.model, key, Deadline.after_ms(_CALL_MS))
+        # Of two results with one name the first counts.
+        return dict(reversed(lines))
 
     async def collect(self, record: BatchRecord) -> dict[str, Collected]:
         """Look until the batch has ended, 24 hours at most, less and less often. Raises as `look` does."""
@@ -258,6 +269,10 @@ class Batches:
     async def done(self, record: BatchRecord) -> None:
         """Forget a record whose results the caller has stored."""
         await self._store.remove(record.id)
+
+    def reachable(self, record: BatchRecord) -> bool:
+        """Say whether this is the provider, and one of our keys the one, that has the batch."""
+        return record.base_url == self._claude.base_url and self._claude.keys.named(record.key) is not None
 
     def _owner(self, record: BatchRecord) -> Key:
         if record.base_url != self._claude.base_url:

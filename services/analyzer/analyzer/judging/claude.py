@@ -132,9 +132,9 @@ class Claude:
         settings = self._settings
         return Order(model, schema_of(answer), settings.claude_max_output_tokens, settings.claude_effort)
 
-    def most_usd(self, prompt: Prompt, model: str) -> Decimal | None:
+    def most_usd(self, prompt: Prompt, model: str, *, batch: bool = False) -> Decimal | None:
         """Return what asking costs at most; None where the price is unknown."""
-        return estimates.most_usd(prompt, self.order(prompt.answer, model))
+        return estimates.most_usd(prompt, self.order(prompt.answer, model), batch=batch)
 
     async def ask(self, prompt: Prompt, model: str, deadline: Deadline) -> Reply:
         """Return what the model said, refusals and truncations included.
@@ -215,9 +215,9 @@ class Claude:
         await self._insist(once, _Call(_BATCHES, 0, deadline, key))
 
     async def batch_results(
-        self, batch_id: str, models: Mapping[str, str], key: Key, deadline: Deadline
+        self, batch_id: str, model: str, key: Key, deadline: Deadline
     ) -> list[tuple[str, Reply | Failure]]:
-        """Return (custom id, what became of it) for a batch that has ended; `models` is by custom id.
+        """Return (custom id, what became of it) for a batch that has ended, all of whose requests were to `model`.
 
         Raises `ClaudeUnavailable`, also when the results lie on a foreign host: the SDK would send the key there.
         """
@@ -231,7 +231,7 @@ class Claude:
             return [line async for line in await api.messages.batches.results(batch_id, timeout=timeout_s)]
 
         lines = await self._insist(once, _Call(_BATCHES, 0, deadline, key))
-        return [(line.custom_id, _outcome(line, models.get(line.custom_id, ""))) for line in lines]
+        return [(line.custom_id, _outcome(line, model)) for line in lines]
 
     def _trusted(self, url: str) -> bool:
         ours, theirs = urlsplit(self._settings.anthropic_base_url), urlsplit(url)

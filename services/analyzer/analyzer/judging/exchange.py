@@ -123,9 +123,14 @@ class ClaudeUnavailable(ServiceError):  # noqa: N818  # it says a state, as its 
     def __init__(self, trouble: Trouble, reason: str, retry_after_s: float | None = None) -> None:
         """Make it of the kind of trouble and the text for the log."""
         detail = _DETAILS.get(trouble, _DETAIL)
+        self._said = reason
         reason = f"{trouble}: {reason}"
         super().__init__(ErrorCode.ANALYSIS_UNAVAILABLE, detail, reason=reason, retry_after_s=retry_after_s)
         self.trouble = trouble
         self.degraded = _DEGRADED.get(trouble, DegradedReason.UNAVAILABLE)
         self.passes = trouble in _PASSES
         self.run: AiRun | None = None
+
+    def again(self) -> "ClaudeUnavailable":
+        """Return the same for another who waited for it: whoever catches one writes into it."""
+        return ClaudeUnavailable(self.trouble, self._said, self.retry_after_s)

@@ -36,7 +36,7 @@ _ENCODERS = 2
 """Threads that decode and scale pictures."""
 _SILENT_FAILS = 3
 """A model that sees nothing where rules fail this often may have been told to."""
-_SMALLER_HELPS = frozenset(
+SMALLER_HELPS = frozenset(
     {
         Trouble.RATE_LIMITED,
         Trouble.OVERLOADED,
@@ -50,17 +50,20 @@ _SMALLER_HELPS = frozenset(
         Trouble.BUDGET,
     }
 )
-
+"""Troubles of one model that another may not have."""
 
 Done = TypeVar("Done")
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """The page in question, and what of it was sent."""
+class Prepared:
+    """A page as it is sent to one model. `memo_key`: what an answer to it is kept under."""
 
     page: JudgedPage
     sent: SentPage
+    prompt: Prompt
+    marker: str
+    memo_key: str
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class Asker(Protocol):
         """Return what the model said, or raise `ClaudeUnavailable`."""
         ...
 
-    def most_usd(self, prompt: Prompt, model: str) -> Decimal | None:
+    def most_usd(self, prompt: Prompt, model: str, *, batch: bool = False) -> Decimal | None:
         """Return what asking costs at most; None where the price is unknown."""
         ...
 
@@ -132,24 +135,42 @@ class ClaudeJudge:
 
     async def __call__(self, page: JudgedPage, preset: Preset, budget_ms: int) -> Judgement:
         """Judge one page within `budget_ms`. Raises `ClaudeUnavailable`, whose `run` says what was spent."""
-        deadline = Deadline.after_ms(max(0, budget_ms - _OWN_MS), self._clock)
-        ledger = Ledger(preset)
-        degraded = ""
-        models = self._settings.ladder(preset)
+        return await self.down(page, self._settings.ladder(preset), Ledger(preset), self.deadline(budget_ms))
+
+    def deadline(self, budget_ms: int) -> Deadline:
+        """Return until when a model may answer: some of the budget is for checking what it says."""
+        return Deadline.after_ms(max(0, budget_ms - _OWN_MS), self._clock)
+
+    async def down(
+        self, page: JudgedPage, models: tuple[str, ...], ledger: Ledger, deadline: Deadline, degraded: str = ""
+    ) -> Judgement:
+        """Ask these models, largest first, until one answers. `degraded`: which others have failed already.
+
+        Raises `ClaudeUnavailable`, whose `run` says what was spent.
+        """
         for model in models:
             try:
-                return await self._judge(page, model, ledger, deadline, degraded)
+                return await self._ask(page, model, ledger, deadline, degraded)
             except ClaudeUnavailable as exc:
                 exc.run = ledger.run()
                 log.warning("claude_model_failed", model=model, trouble=exc.trouble.value, reason=exc.reason)
-                if model == models[-1] or exc.trouble not in _SMALLER_HELPS:
+                if model == models[-1] or exc.trouble not in SMALLER_HELPS:
                     raise
                 degraded = f"{model} {exc.trouble}"
         raise AssertionError("the last model returns or raises")
 
-    async def _judge(
-        self, page: JudgedPage, model: str, ledger: Ledger, deadline: Deadline, degraded: str
-    ) -> Judgement:
+    async def _ask(self, page: JudgedPage, model: str, ledger: Ledger, deadline: Deadline, degraded: str) -> Judgement:
+        ready = await self.prepared(page, model, prompts.new_marker())
+        known = await self.recalled(ready, ledger, degraded)
+        if known is not None:
+            return known
+        self.afford(ready, model, ledger)
+        reply = await self._claude.ask(ready.prompt, model, deadline)
+        ledger.record(reply)
+        return await self.judgement(reply, ready, ledger, degraded)
+
+    async def prepared(self, page: JudgedPage, model: str, marker: str) -> Prepared:
+        """Make the request for one model. Raises `ClaudeUnavailable` where nothing of the page can be judged."""
         images = {one.id: page.images[one.id] for one in fact_table.chosen(page) if one.id in page.images}
         widths = {one.id: one.box.width for one in page.sections}
         loop = asyncio.get_running_loop()
@@ -157,38 +178,45 @@ class ClaudeJudge:
         sent = await self._in_turn(lambda: fact_table.build(page, ready))
         if not sent.sections:
             raise ClaudeUnavailable(Trouble.NOTHING_TO_JUDGE, "no section lies in a measured viewport")
-        marker = prompts.new_marker()
         prompt = prompts.build(sent, ready, marker, page.tenant_id)
         key = await self._in_turn(lambda: memos.key(prompt, self._asking(page, model)))
-        known = _remembered(page.memo, key, prompt.answer)
-        if known is not None:
-            return await self._checked(known, _Asked(page, sent), ledger, degraded)
-        self._afford(prompt, model, page, ledger)
-        reply = await self._claude.ask(prompt, model, deadline)
-        ledger.record(reply)
-        parsed = _parsed(reply, marker, prompt.answer)
-        answer = _Answered(parsed, memo=memos.memo(reply, key, marker), leaked=marker in reply.text)
-        return await self._checked(answer, _Asked(page, sent), ledger, degraded and f"{degraded}; {model} answered")
+        return Prepared(page, sent, prompt, marker, key)
+
+    async def recalled(self, ready: Prepared, ledger: Ledger, degraded: str) -> Judgement | None:
+        """Return what was answered to the very same page before, checked anew; None where it was not."""
+        known = _remembered(ready.page.memo, ready.memo_key, ready.prompt.answer)
+        return None if known is None else await self._checked(known, ready, ledger, degraded)
+
+    async def judgement(self, reply: Reply, ready: Prepared, ledger: Ledger, degraded: str) -> Judgement:
+        """Make a judgement of a reply that `ledger` holds already. Raises `ClaudeUnavailable` for one of no use."""
+        parsed = _parsed(reply, ready.marker, ready.prompt.answer)
+        memo = memos.memo(reply, ready.memo_key, ready.marker)
+        answer = _Answered(parsed, memo=memo, leaked=ready.marker in reply.text)
+        return await self._checked(answer, ready, ledger, degraded and f"{degraded}; {reply.model} answered")
 
     def _asking(self, page: JudgedPage, model: str) -> memos.Asking:
         effort = self._settings.claude_effort
         return memos.Asking(page.tenant_id, page.rules_version, prompts.PROMPT_VERSION, model, effort)
 
-    async def _checked(self, answered: _Answered, asked: _Asked, ledger: Ledger, degraded: str) -> Judgement:
-        page, sent = asked.page, asked.sent
+    async def _checked(self, answered: _Answered, ready: Prepared, ledger: Ledger, degraded: str) -> Judgement:
+        page, sent = ready.page, ready.sent
         suspicious = sent.suspicious or answered.leaked or _suspects(answered.answer, page)
         verified = await self._in_turn(lambda: verify(answered.answer, sent, page, suspicious=suspicious))
         _count(verified, page, sent, suspicious=suspicious)
         run = _run(verified, ledger, answered)
         return _judgement(verified, run, answered.memo, degraded, suspicious=suspicious)
 
-    def _afford(self, prompt: Prompt, model: str, page: JudgedPage, ledger: Ledger) -> None:
-        """Raise `ClaudeUnavailable` when the dearest possible answer would not fit into the page's budget."""
-        if page.ai_budget_usd is None:
-            return
-        left, most = page.ai_budget_usd - ledger.spent_usd, self._claude.most_usd(prompt, model)
-        if most is None or most > left:
-            raise ClaudeUnavailable(Trouble.BUDGET, f"{model} may cost {most} USD, and {left} are left")
+    def afford(self, ready: Prepared, model: str, ledger: Ledger, *, batch: bool = False) -> Decimal:
+        """Return what the dearest possible answer costs, 0 where nobody knows and nobody asked.
+
+        Raises `ClaudeUnavailable` when that would not fit into the page's budget.
+        """
+        most = self._claude.most_usd(ready.prompt, model, batch=batch)
+        if ready.page.ai_budget_usd is not None:
+            left = ready.page.ai_budget_usd - ledger.spent_usd
+            if most is None or most > left:
+                raise ClaudeUnavailable(Trouble.BUDGET, f"{model} may cost {most} USD, and {left} are left")
+        return most or Decimal(0)
 
 
 def _parsed(reply: Reply, marker: str, form: type[Answer]) -> Answer:

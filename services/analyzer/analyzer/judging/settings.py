@@ -39,6 +39,18 @@ class ClaudeSettings(Settings):
         "", description="empty: each model's own default"
     )
     claude_max_output_tokens: int = Field(12_000, ge=1_000, le=64_000, description="thinking included")
+    claude_bulk_wait_seconds: float = Field(
+        10,
+        gt=0,
+        le=60,
+        description="how long prompts of bulk work are collected before they leave as one message batch",
+    )
+    claude_bulk_requests: int = Field(
+        100, ge=1, le=1_000, description="prompts with which a message batch leaves at once"
+    )
+    claude_bulk_bytes: int = Field(
+        64_000_000, ge=1, description="bytes of pictures with which it does: they wait in memory"
+    )
 
     @property
     def enabled(self) -> bool:

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Literal
 
 from opentelemetry import propagate
 
@@ -14,6 +15,7 @@ from contracts.geometry import DESKTOP, PHONE
 from contracts.render import UPLOAD, Artifact, RenderResult
 from gateway.acceptance import Accepted, Terms, accept, known
 from gateway.blobs.base import new_key
+from gateway.jobs import enrichment
 from gateway.jobs.states import Kind, NewJob, Picture
 from gateway.reuse.policy import cache_key
 from gateway.uploads.decoding import Decoded, kind_of
@@ -33,6 +35,7 @@ class Sent:
     data: bytes
     name: str
     preset: Preset
+    ai: Literal["now", "bulk"] = "now"
 
 
 async def create(parts: Parts, caller: Caller, sent: Sent, terms: Terms) -> Accepted:
@@ -41,13 +44,14 @@ async def create(parts: Parts, caller: Caller, sent: Sent, terms: Terms) -> Acce
     What was sent is decoded apart and made anew; only that is stored. The same bytes are decoded once.
     """
     kind_of(sent.data)
-    asked = {"preset": sent.preset, **(caller.options or {})}
+    options = enrichment.options(caller.options, sent.ai)
+    asked = {"preset": sent.preset, **(options or {})}
     key = cache_key(Kind.ANALYSIS, f"upload:{hashlib.sha256(sent.data).hexdigest()}", asked)
     carrier: dict[str, str] = {}
     propagate.inject(carrier)
     address = _address(sent)
     trace = carrier.get("traceparent", "")
-    job = NewJob(caller.tenant_id, address, sent.preset, trace=trace, cache_key=key, options=caller.options)
+    job = NewJob(caller.tenant_id, address, sent.preset, trace=trace, cache_key=key, options=options)
     if found := await known(parts, job, terms):
         return found
     picture = await _stored(parts, caller, await parts.decoder.decode(sent.data), address.removeprefix("upload:"))

@@ -2,15 +2,17 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from contracts.analyze import Preset
 from contracts.errors import Problem
 from contracts.result import Analysis
 from contracts.wire import Wire
 from gateway.analyses.store import Record
-from gateway.jobs.states import State
+from gateway.jobs.enrichment import BULK
+from gateway.jobs.states import Document, State
 from gateway.patience import MAX_WAIT_S
 from gateway.receivers import WebhookUrl
 from gateway.reuse.schemas import Reuse
@@ -18,6 +20,11 @@ from gateway.reuse.schemas import Reuse
 
 class _Asked(Reuse):
     preset: Preset = Field(Preset.STANDARD, description="how much judgement is bought; `rules` never calls a model")
+    ai: Literal["now", "bulk"] = Field(
+        "now",
+        description="`bulk`: the rules' result at once, the model's part within 24 hours at half the price "
+        "(`engine.ai_pending` until then); not with the preset `rules`",
+    )
     wait: int | None = Field(
         None,
         ge=0,
@@ -25,6 +32,20 @@ class _Asked(Reuse):
         description="seconds to wait for the result; the header `Prefer: wait=N` does the same",
     )
     webhook_url: WebhookUrl = None
+
+    @field_validator("ai")
+    @classmethod
+    def _with_a_model(cls, value: str, info: ValidationInfo) -> str:
+        if value == BULK and info.data.get("preset") is Preset.RULES:
+            raise ValueError("the preset `rules` asks no model")
+        return value
+
+    @property
+    def fingerprinted(self) -> Document:
+        """What two requests with one `Idempotency-Key` must have in common."""
+        fields: Document = self.model_dump(mode="json", exclude={"wait"})
+        # Requests to the release before did not say it.
+        return fields if self.ai == BULK else {name: value for name, value in fields.items() if name != "ai"}
 
 
 class PictureCreate(_Asked):

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from contextlib import nullcontext
 from datetime import UTC, datetime
+from typing import Literal
 
 from opentelemetry import propagate
 
@@ -20,7 +21,7 @@ from gateway.analyses.submissions import Submission
 from gateway.blobs.base import BlobStore, whole
 from gateway.hints import DELIVERIES, cancel_topic, job_topic
 from gateway.idempotency.keys import ticket
-from gateway.jobs import outcomes, records
+from gateway.jobs import enrichment, outcomes, records
 from gateway.jobs.records import Version
 from gateway.jobs.states import Kind, NewJob, State
 from gateway.metrics import FINISHED
@@ -40,28 +41,34 @@ def missing() -> ServiceError:
 
 async def accepted(parts: Parts, caller: Caller, asked: Submission, idempotency_key: str | None) -> Accepted:
     """Accept what a body asks for. Raises as `create` and `pictures.create` do."""
-    fields = asked.create.model_dump(mode="json", exclude={"wait"})
+    fields, ai = asked.create.fingerprinted, asked.create.ai
     sent = hashlib.sha256(asked.form.data).hexdigest() if asked.form else ""
     secret = parts.settings.signing_key
     key = ticket(idempotency_key, caller.tenant_id, "POST /v1/analyses", [fields, sent], secret)
     terms = Terms(asked.create.wish, key, receiver(parts, asked.create.webhook_url))
     if asked.form is None:
         assert isinstance(asked.create, AnalysisCreate)
-        return await create(parts, caller, asked.create.url, asked.create.preset, terms)
+        return await create(parts, caller, asked.create.url, asked.create.preset, terms, ai)
     assert isinstance(asked.create, PictureCreate)
     name = asked.create.name or asked.form.file_name
-    return await pictures.create(parts, caller, pictures.Sent(asked.form.data, name, asked.create.preset), terms)
+    return await pictures.create(parts, caller, pictures.Sent(asked.form.data, name, asked.create.preset, ai), terms)
 
 
-async def create(parts: Parts, caller: Caller, url: str, preset: Preset, terms: Terms) -> Accepted:
-    """Accept an analysis. Raises `ServiceError` for an address that may not be opened, and as `accept` does."""
+async def create(
+    parts: Parts, caller: Caller, url: str, preset: Preset, terms: Terms, ai: Literal["now", "bulk"] = "now"
+) -> Accepted:
+    """Accept an analysis, whose model is asked at once or in bulk.
+
+    Raises `ServiceError` for an address that may not be opened, and as `accept` does.
+    """
     target = netguard.parse(url)
     parts.policy.check_target(target)
     carrier: dict[str, str] = {}
     propagate.inject(carrier)
-    key = cache_key(Kind.ANALYSIS, target.url, {"preset": preset, **(caller.options or {})})
+    options = enrichment.options(caller.options, ai)
+    key = cache_key(Kind.ANALYSIS, target.url, {"preset": preset, **(options or {})})
     trace = carrier.get("traceparent", "")
-    job = NewJob(caller.tenant_id, target.url, preset, trace=trace, cache_key=key, options=caller.options)
+    job = NewJob(caller.tenant_id, target.url, preset, trace=trace, cache_key=key, options=options)
     return await accept(parts, job, terms)
 
 

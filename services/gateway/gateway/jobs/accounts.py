@@ -103,6 +103,18 @@ async def book(db: AsyncConnection, job: Claimed, cost_usd: Decimal) -> None:
     await db.execute(update(usage_days).where(_day_of(job.tenant_id, job.id)).values(values))
 
 
+async def book_later(db: AsyncConnection, tenant_id: str, job_id: str, cost_usd: Decimal) -> None:
+    """Add to what a job that was booked before has cost: more of it came after its end."""
+    cost = micro(cost_usd)
+    mine = (usage.c.job_id == job_id) & (usage.c.tenant_id == tenant_id)
+    values = {"cost_microusd": usage.c.cost_microusd + cost}
+    row = (await db.execute(update(usage).where(mine).values(values).returning(usage.c.day, usage.c.kind))).first()
+    if row is not None:
+        on = (usage_days.c.tenant_id == tenant_id) & (usage_days.c.day == row.day) & (usage_days.c.kind == row.kind)
+        added = {"cost_microusd": usage_days.c.cost_microusd + cost}
+        await db.execute(update(usage_days).where(on).values(added))
+
+
 async def book_many(db: AsyncConnection, booked: Sequence[Booked]) -> None:
     """Do for many jobs what `book` does for one; `day` is that of acceptance."""
     rows = [

@@ -8,6 +8,10 @@ _LONGEST_PARK_S = 3_600.0
 _LEAST_STORAGE_S, _LONGEST_STORAGE_S = 5.0, 60.0
 _LEAST_ABSENCE_S, _LONGEST_ABSENCE_S = 30.0, 1_800.0
 
+_LEAST_BATCH_S, _LONGEST_BATCH_S = 60.0, 1_200.0
+TICKET_PATIENCE = timedelta(hours=26)
+"""How long a message batch is waited for: the provider ends each within 24 hours, give or take a look or two."""
+
 
 def backoff(attempt: int, base_s: float, at_least_s: float | None = None) -> timedelta:
     """Draw from [0, base × 2^(attempt - 1)], capped at 300 s, on top of what the other side asked for.
@@ -43,6 +47,15 @@ def after_storage(age: timedelta) -> timedelta:
     """
     least = min(_LONGEST_STORAGE_S, max(_LEAST_STORAGE_S, age.total_seconds() / 4))
     return timedelta(seconds=random.uniform(least, 2 * least))  # noqa: S311  # spreads load, guards nothing
+
+
+def until_batched(age: timedelta) -> timedelta:
+    """Draw from [d, 1.5 d] for a page that is in a message batch since `age`: d is a quarter of that.
+
+    From one minute to twenty: most batches end within an hour, and each look costs little.
+    """
+    least = min(_LONGEST_BATCH_S, max(_LEAST_BATCH_S, age.total_seconds() / 4))
+    return timedelta(seconds=random.uniform(least, 1.5 * least))  # noqa: S311  # spreads load, guards nothing
 
 
 def after_busy(retry_after_s: float | None) -> timedelta:

@@ -1,4 +1,9 @@
-"""What a tenant's day may cost with the model provider: held before an analysis, settled by its bill after it."""
+"""What a tenant's day may cost with the model provider: held before an analysis, settled by its bill after it.
+
+What is held for a ticket lies apart from what its job holds while it runs: it stays when the job is given back, for as
+long as the batch takes, and counts on the day on which it was held. A ticket whose bill nobody learns is booked at the
+most that it may have cost, so that nobody gets a day's work for nothing by deleting it.
+"""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -6,13 +11,16 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.jobs.states import State
 from gateway.tables import IS_RUNNING, ai_reservations, ai_spend, jobs, tenants
 
 _MICRO = Decimal(1_000_000)
+_TICKET = "ticket:"
+_FINAL = [state for state in State if state.final]
 
 
 @dataclass(frozen=True)
@@ -59,9 +67,14 @@ async def reserve(db: AsyncConnection, job_id: str, purse: Purse, wanted: Decima
     return Decimal(held) / _MICRO
 
 
-async def settle(db: AsyncConnection, job_id: str, tenant_id: str, cost: Decimal) -> None:
-    """Give back what the job held and book what it cost, on the day on which it was held."""
-    purse = await release(db, job_id) or Purse.today(tenant_id)
+async def settle(
+    db: AsyncConnection, job_id: str, tenant_id: str, cost: Decimal, otherwise: Purse | None = None
+) -> None:
+    """Give back what the job held and book what it cost, on the day on which it was held.
+
+    Where it held nothing, the bill is that of `otherwise`, or of today.
+    """
+    purse = await release(db, job_id) or otherwise or Purse.today(tenant_id)
     if cost:
         await _open(db, purse)
         await _add(db, purse, spent=int((cost * _MICRO).to_integral_value()))
@@ -78,16 +91,61 @@ async def release(db: AsyncConnection, job_id: str) -> Purse | None:
     return purse
 
 
+def for_ticket(job_id: str) -> str:
+    """Return under which name the money for a job's ticket is held."""
+    return f"{_TICKET}{job_id}"
+
+
+async def purse_of(db: AsyncConnection, name: str) -> Purse | None:
+    """Return out of which purse a job holds something."""
+    mine = ai_reservations.c.job_id == name
+    row = (await db.execute(select(ai_reservations.c.tenant_id, ai_reservations.c.day).where(mine))).first()
+    return None if row is None else Purse(row.tenant_id, row.day)
+
+
+async def held(db: AsyncConnection, name: str) -> Decimal | None:
+    """Return how much is held. None: nothing."""
+    statement = select(ai_reservations.c.microusd).where(ai_reservations.c.job_id == name)
+    amount = (await db.execute(statement)).scalar_one_or_none()
+    return None if amount is None else Decimal(amount) / _MICRO
+
+
+async def hold_for_ticket(db: AsyncConnection, job_id: str, purse: Purse, most: Decimal) -> None:
+    """Hold what a ticket may cost, in the commit that gives back as much or more."""
+    amount = int((most * _MICRO).to_integral_value())
+    await _add(db, purse, reserved=amount)
+    values = {"job_id": for_ticket(job_id), "tenant_id": purse.tenant_id, "day": purse.day, "microusd": amount}
+    await db.execute(insert(ai_reservations).values(values))
+
+
+async def forfeit(db: AsyncConnection, job_id: str) -> None:
+    """Book what is held for a ticket: it may have been paid, and nobody will ever know."""
+    name = for_ticket(job_id)
+    amount, purse = await held(db, name), await release(db, name)
+    if amount is not None and purse is not None:
+        await settle(db, name, purse.tenant_id, amount, purse)
+
+
 async def sweep(db: AsyncConnection) -> int:
-    """Give back what is held for jobs that nobody works on: cancelled ones, and those of dead workers."""
+    """Give back what is held for jobs that nobody works on: cancelled ones, and those of dead workers.
+
+    Tickets of jobs that have ended, or are gone, are booked.
+    """
+    ticketed = ai_reservations.c.job_id.startswith(_TICKET)
+    job_id = func.substr(ai_reservations.c.job_id, len(_TICKET) + 1)
+    waiting = exists().where(jobs.c.id == job_id, jobs.c.state.not_in(_FINAL))
     running = exists().where(jobs.c.id == ai_reservations.c.job_id, IS_RUNNING)
-    rows = (await db.execute(delete(ai_reservations).where(~running).returning(*ai_reservations.c))).all()
+    over = (ticketed & ~waiting) | (~ticketed & ~running)
+    rows = (await db.execute(delete(ai_reservations).where(over).returning(*ai_reservations.c))).all()
     sums: Counter[Purse] = Counter()
+    booked: Counter[Purse] = Counter()
     for row in rows:
-        sums[Purse(row.tenant_id, row.day)] += row.microusd
+        purse = Purse(row.tenant_id, row.day)
+        sums[purse] += row.microusd
+        booked[purse] += row.microusd if row.job_id.startswith(_TICKET) else 0
     # In one order everywhere, so that two sweeps do not wait for each other.
     for purse in sorted(sums, key=lambda one: (one.tenant_id, one.day)):
-        await _add(db, purse, reserved=-sums[purse])
+        await _add(db, purse, reserved=-sums[purse], spent=booked[purse])
     return len(rows)
 
 

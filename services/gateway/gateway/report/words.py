@@ -100,7 +100,7 @@ DEGRADED = {
     DegradedReason.NOTHING_TO_JUDGE: f"There was nothing that an AI reviewer could look at, {_ALONE}",
     DegradedReason.SMALLER_MODEL: "A smaller model than usual judged the page.",
 }
-PENDING = "The AI reviewer will be asked again, and its findings added here."
+PENDING = "The AI reviewer's findings are still to come, and will be added here."
 CATEGORIES = {
     "cta": "Call to action",
     "headline": "Headline",

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.analyze import Overrides
 from gateway.access.plans import Plan
+from gateway.jobs.states import Kind
 from gateway.tables import IS_ACTIVE, IS_WAITING, jobs, tenants
 from gateway.times import now_plus
 
@@ -92,9 +93,9 @@ async def apply(db: AsyncConnection, plans: Mapping[str, Plan]) -> None:
 
 async def load(db: AsyncConnection, tenant_id: str) -> Load:
     """Count a tenant's unfinished jobs."""
+    mine = (jobs.c.tenant_id == tenant_id) & (jobs.c.kind != Kind.ENRICHMENT)
     active, waiting = (
-        select(func.count()).select_from(jobs).where(jobs.c.tenant_id == tenant_id, state).scalar_subquery()
-        for state in (IS_ACTIVE, IS_WAITING)
+        select(func.count()).select_from(jobs).where(mine, state).scalar_subquery() for state in (IS_ACTIVE, IS_WAITING)
     )
     row = (await db.execute(select(active, waiting).where(true()))).one()
     return Load(*row)
