@@ -47,7 +47,7 @@ async def shell(script: str, origin: str, folder: Path, **variables: str) -> byt
 
 
 async def test_every_line_works(origin: str, working: Platform, tmp_path: Path) -> None:
-    assert len(BLOCKS) == 14
+    assert len(BLOCKS) == 15
     assert all(line.startswith(("curl", " ", "}", "  ")) for block in BLOCKS for line in block.splitlines())
     answers = [await shell(block, origin, tmp_path) for block in BLOCKS[:6]]
     assert (tmp_path / "page.png").read_bytes() == JPEG, "the made-up picture"
@@ -74,7 +74,8 @@ async def test_the_lines_about_the_account_work(origin: str, tmp_path: Path) -> 
 
 
 async def test_asking_again_works(origin: str, tmp_path: Path) -> None:
-    keyed, followed, conditional, sent, deleted = BLOCKS[8:13]
+    first = next(number for number, block in enumerate(BLOCKS) if "order-4711" in block)
+    keyed, followed, conditional, sent, deleted = BLOCKS[first : first + 5]
     answers = [json.loads(await shell(keyed, origin, tmp_path)) for _ in range(2)]
     assert answers[0] == answers[1]
     job_id = answers[0]["id"]
@@ -86,6 +87,13 @@ async def test_asking_again_works(origin: str, tmp_path: Path) -> None:
     Image.new("RGB", (60, 40)).save(tmp_path / "shot.png")
     assert json.loads(await shell(sent, origin, tmp_path))["url"] == "upload:checkout"
     assert await shell(deleted, origin, tmp_path, ID=job_id) == b""
+
+
+async def test_the_lines_about_batches_work(origin: str, tmp_path: Path) -> None:
+    (block,) = [block for block in BLOCKS if "/v1/batches" in block]
+    first, again = [json.loads(await shell(block, origin, tmp_path)) for _ in range(2)]
+    assert first["counts"]["total"] == 2
+    assert again["id"] == first["id"]
 
 
 async def test_the_lines_about_health_work(origin: str, tmp_path: Path) -> None:

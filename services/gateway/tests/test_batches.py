@@ -13,10 +13,8 @@ from sqlalchemy import select
 
 from contracts.errors import ErrorCode
 from contracts.fetch import FetchRequest, Reason, Tier, TierAttempt
-from gateway.jobs import feeding
-from gateway.tables import webhook_deliveries, webhook_events
+from gateway.tables import jobs, webhook_deliveries, webhook_events
 from runtime.errors import ServiceError
-from tests.fixtures.accounts import account
 from tests.fixtures.gateway import Platform
 
 pytestmark = pytest.mark.anyio
@@ -288,6 +286,13 @@ async def test_analyses_come_in_batches_too(working: Platform) -> None:
     assert (await working.http.get(found[0]["links"]["report"])).status_code == 200
 
 
+async def test_analyses_of_a_batch_can_be_judged_in_bulk(platform: Platform) -> None:
+    await submit(platform, {"urls": urls(2), "options": {"preset": "fast", "ai": "bulk"}})
+    async with platform.parts.db.read() as db:
+        kept = list((await db.execute(select(jobs.c.options))).scalars())
+    assert kept == [{"ai": "bulk"}] * 2
+
+
 async def test_a_ceiling_for_all_urls_ends_those_beyond_it(working: Platform) -> None:
     working.fleet.change_fetch = {"cost_usd": Decimal("0.01")}
     options = {"tier": "unblocker", "outputs": [{"kind": "html"}], "max_cost_usd": "0.01"}
@@ -449,55 +454,3 @@ async def test_one_result_that_cannot_be_written_spoils_no_other(working: Platfo
     batch_id = (await submit(working, static_batch(urls(3))))["id"]
     assert (await ended(working, batch_id))["counts"]["succeeded"] == 3
     assert len(await lines(working, batch_id)) == 3
-
-
-async def test_what_a_tenant_may_have_at_once_holds_for_batches(guarded: Platform) -> None:
-    plan = guarded.parts.plans["free"].model_copy(update={"concurrency": 3})
-    a = await account(guarded, "ten_a", plan=plan)
-    await a.http.post("/v1/batches", json=static_batch(urls(20)))
-    async with guarded.parts.db.read() as db:
-        (batch,) = await feeding.hungry(db)
-    async with guarded.parts.db.begin() as db:
-        assert (await feeding.feed(db, batch)).let_in == 3
-    async with guarded.parts.db.begin() as db:
-        assert (await feeding.feed(db, batch)).let_in == 0
-    single = (await a.http.post("/v1/captures", json={"url": "https://now.test/", **STATIC})).json()
-    assert single["status"] == "waiting"
-
-
-async def test_what_fails_is_given_back_to_the_quota(guarded: Platform) -> None:
-    a = await account(guarded, "ten_a", plan=guarded.parts.plans["free"])
-
-    async def refuse(order: FetchRequest) -> None:
-        if order.url.endswith("/1"):
-            raise ServiceError(ErrorCode.TARGET_TLS, "No certificate.")
-
-    guarded.fleet.before_fetch = refuse
-    worker = guarded.worker()
-    task = asyncio.create_task(worker.run())
-    batch_id = (await a.http.post("/v1/batches", json=static_batch(urls(10)))).json()["id"]
-    async with asyncio.timeout(30):
-        while (await a.http.get(f"/v1/batches/{batch_id}")).json()["status"] != "completed":  # noqa: ASYNC110  # the database has no event
-            await asyncio.sleep(0.02)
-    worker.stop()
-    await task
-    quotas = {one["kind"]: one for one in (await a.http.get("/v1/tenant")).json()["today"]}
-    assert quotas["capture"]["used"] == 9
-
-
-async def test_a_body_of_many_long_urls_is_taken(platform: Platform) -> None:
-    listed = [f"https://shop.test/{number}?{'q' * 1_500}" for number in range(1_000)]
-    assert (await submit(platform, static_batch(listed)))["counts"]["total"] == 1_000
-
-
-async def test_quota_and_size_follow_the_plan(guarded: Platform) -> None:
-    a = await account(guarded, "ten_a", plan=guarded.parts.plans["free"])
-    answer = await a.http.post("/v1/batches", json=static_batch(urls(101)))
-    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "urls")
-    for _ in range(2):
-        first = await a.http.post("/v1/batches", json=static_batch(urls(100)))
-        assert first.status_code == 202, first.text
-    used = await a.http.post("/v1/batches", json=static_batch(urls(1)))
-    assert (used.status_code, used.json()["code"]) == (429, "quota_exceeded")
-    await a.http.post(f"/v1/batches/{first.json()['id']}/cancel")
-    assert (await a.http.post("/v1/batches", json=static_batch(urls(100)))).status_code == 202

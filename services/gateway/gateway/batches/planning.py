@@ -27,6 +27,7 @@ from gateway.batches.schemas import (
 from gateway.batches.store import Item, Reject
 from gateway.captures import limits
 from gateway.captures.schemas import CaptureCreate
+from gateway.jobs import enrichment
 from gateway.jobs.states import Document, Kind, Priority, is_light
 from gateway.orders import stored_form
 from gateway.settings import GatewaySettings
@@ -145,7 +146,8 @@ def _work(kind: Kind, options: Document, rules: Rules) -> Work:
 def _analysed(options: Document, rules: Rules) -> Work:
     asked = _validated(AnalysisCreate, options)
     unit = Decimal(str(rules.settings.ai_reservation_usd.get(asked.preset, 0)))
-    return Work(asked.preset, rules.going_by, None, light=False, unit_usd=unit)
+    options = enrichment.options(rules.going_by, asked.ai)
+    return Work(asked.preset, options, None, light=False, unit_usd=unit)
 
 
 def _captured(options: Document, rules: Rules) -> Work:
