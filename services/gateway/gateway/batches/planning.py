@@ -146,8 +146,8 @@ def _work(kind: Kind, options: Document, rules: Rules) -> Work:
 def _analysed(options: Document, rules: Rules) -> Work:
     asked = _validated(AnalysisCreate, options)
     unit = Decimal(str(rules.settings.ai_reservation_usd.get(asked.preset, 0)))
-    options = enrichment.options(rules.going_by, asked.ai)
-    return Work(asked.preset, options, None, light=False, unit_usd=unit)
+    kept = enrichment.options(rules.going_by, asked.ai)
+    return Work(asked.preset, kept, None, light=False, unit_usd=unit)
 
 
 def _captured(options: Document, rules: Rules) -> Work:
