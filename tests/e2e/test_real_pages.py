@@ -3,7 +3,7 @@
 import httpx2
 import pytest
 
-from contracts.result import Analysis
+from contracts.result import Analysis, Reliability
 from tests.fixtures.pages import PACKAGES, Pages
 
 
@@ -52,14 +52,21 @@ def test_findings_point_at_the_page(analyses: dict[str, Analysis], name: str) ->
             assert -widths[evidence.viewport] <= evidence.box.x <= 2 * widths[evidence.viewport]
 
 
+def lasting(analysis: Analysis) -> set[str]:
+    """Return the findings that do not hang on how busy the machine was."""
+    timings = {rule.id for rule in analysis.rules if rule.reliability is Reliability.INDICATIVE}
+    return {finding.fingerprint for finding in analysis.findings if not timings & set(finding.rule_ids)}
+
+
 def test_the_same_page_gives_the_same_findings(
     served: httpx2.Client, pages: Pages, analyses: dict[str, Analysis]
 ) -> None:
     body = {"url": pages.urls["new-age"], "preset": "rules", "wait": 120, "refresh": True}
     again = Analysis.model_validate(served.post("/v1/analyses", json=body).json()["result"])
     first = analyses["new-age"]
-    assert {f.fingerprint for f in again.findings} == {f.fingerprint for f in first.findings}
-    assert again.scores.overall == first.scores.overall
+    assert lasting(again) == lasting(first)
+    if len(again.findings) == len(lasting(again)) and len(first.findings) == len(lasting(first)):
+        assert again.scores.overall == first.scores.overall
 
 
 def test_reports_are_self_contained(served: httpx2.Client, analyses: dict[str, Analysis]) -> None:

@@ -21,7 +21,7 @@ import pytest
 from gateway.migrate import migrate
 from tests.fixtures.fleet import Fleet, served
 from tests.fixtures.history import History, check
-from tests.fixtures.postgres import Postgres
+from tests.fixtures.postgres import Postgres, running_postgres
 from tests.fixtures.postgres_wire import Wire, wired
 from tests.fixtures.programs import Program, running
 from tests.fixtures.redis import RedisServer
@@ -51,12 +51,15 @@ class World:
 @pytest.fixture(scope="module")
 def world(postgres: Postgres, redis_process: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder: Path = tmp_path_factory.mktemp("stores")
-    url = postgres.create_database()
-    migrate(url)
+    assert postgres, "where no server can start, this says so and skips"
     fleet = Fleet()
     if redis_process.say("PING") != "+PONG":
         redis_process.restart()
     with ExitStack() as stack:
+        # One of its own: what is killed here is nobody else's.
+        postgres = stack.enter_context(running_postgres())
+        url = postgres.create_database()
+        migrate(url)
         wire = stack.enter_context(wired(postgres.socket_dir))
         environment = {
             "DATABASE_URL": wire.url(url),
