@@ -48,6 +48,9 @@ def build(find: Find, words: Sequence[str] = ()) -> typer.Typer:
 
 def main() -> None:
     """Run the command line."""
-    # A polite end of the process must close browsers and folders just as Ctrl-C does.
+    # A polite end of the process must close browsers and folders just as Ctrl-C does, also where a shell has started us
+    # in the background: those ignore Ctrl-C, and what we are told with SIGTERM would be ignored with it.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     build(found, sys.argv[1:])()

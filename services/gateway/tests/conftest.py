@@ -80,6 +80,8 @@ def settings(database_url: str, tmp_path: Path) -> GatewaySettings:
         poll_seconds=0.05,
         lease_seconds=2,
         retry_base_seconds=0,
+        # Beside other suites a connection may take seconds.
+        api_database_seconds=10,
         drain_seconds=5,
     )
 
