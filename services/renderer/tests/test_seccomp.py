@@ -5,7 +5,6 @@ The very file is loaded with libseccomp, as a container runtime does; no contain
 
 import errno
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -101,8 +100,8 @@ def outcomes(*profile: str) -> dict[str, int]:
 @pytest.mark.parametrize("name", syscalls.FORBIDDEN)
 def test_what_nobody_needs_is_refused(name: str, confined: dict[str, int], free: dict[str, int]) -> None:
     assert confined[name] == errno.EPERM
-    if os.geteuid() == 0:
-        assert free[name] != errno.EPERM, "refused without the profile as well: this proves nothing"
+    if free[name] == errno.EPERM:
+        pytest.skip("NOT PROVEN: refused here without the profile as well, for want of privileges")
 
 
 @pytest.mark.parametrize("name", syscalls.NEEDED)
