@@ -177,7 +177,7 @@ def test_a_number_leads_to_its_finding_and_back(browser: Browser, report: str) -
     seen.page.emulate_media(reduced_motion="reduce")
     seen.page.locator("#pin-mobile-2-3").focus()
     seen.page.keyboard.press("Enter")
-    assert seen.page.url.endswith("#finding-2")
+    seen.page.wait_for_url("**#finding-2")
     assert _on_screen(seen.page, "#finding-2 h4")
     seen.page.get_by_role("link", name="See finding 2 on the phone page").click()
     assert _on_screen(seen.page, "#pin-mobile-2-1")
