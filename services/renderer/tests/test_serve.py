@@ -141,9 +141,12 @@ def answered(base: str, body: Mapping[str, object]) -> None:
 
 def until(condition: Callable[[], bool]) -> bool:
     give_up = time.monotonic() + 30
-    while not condition() and time.monotonic() < give_up:
+    while time.monotonic() < give_up:
+        # Once is enough: to look again would meet the next process that ends.
+        if condition():
+            return True
         time.sleep(0.05)
-    return condition()
+    return False
 
 
 ADOPTING = """
