@@ -89,6 +89,7 @@ class Launcher:
         self._starting = asyncio.Lock()
         self._folders: set[Path] = set()
         self._leaders: set[int] = set()
+        self._present: set[int] = set()
         self._watchdog: subprocess.Popen[bytes] | None = None
         self._tidying: asyncio.Task[None] | None = None
 
@@ -143,7 +144,10 @@ class Launcher:
 
     async def tidy(self) -> None:
         """Clear away what browsers left that have ended: processes without a parent, folders that came back."""
-        self._leaders &= processes.reap(self._leaders)
+        # A child that began while we looked shows only at the next look: a group is forgotten when it is missing twice.
+        left = processes.reap(self._leaders)
+        self._leaders &= left | self._present
+        self._present = left
         for folder in set(self._root.glob("slot-*")) - self._folders:
             log.warning("folder_swept", folder=folder.name)
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
