@@ -182,7 +182,14 @@ def is_gone(leader: int, folder: Path) -> bool:
 
 
 def zombies(root: psutil.Process) -> list[psutil.Process]:
-    return [child for child in root.children(recursive=True) if child.status() == psutil.STATUS_ZOMBIE]
+    return [child for child in root.children(recursive=True) if is_zombie(child)]
+
+
+def is_zombie(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_a_stop_lets_running_and_waiting_jobs_finish_and_takes_no_more(site: Site, scratch: Path) -> None:
