@@ -2,7 +2,7 @@ import json
 from html import escape
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from contracts.outputs import DocumentKind
@@ -288,6 +288,7 @@ WELL_NESTED = st.recursive(st.text("ab <&>;\u05d0\n", max_size=6).map(escape), _
 
 
 @given(WELL_NESTED)
+@example("<div>; <b> ;</b></div>")
 def test_writing_anew_changes_no_text(html: str) -> None:
     assert read(rewritten(html), HERE).text() == read(html, HERE).text()
 

@@ -21,11 +21,17 @@ class _Lines:
         self._apart = False
 
     def add(self, text: str) -> None:
+        """Add to the present line; a space after a space is none, wherever the element ends between them."""
+        spaced_already = self._parts and self._parts[-1].endswith(" ")
+        if kept := text.removeprefix(" ") if spaced_already else text:
+            self._parts.append(kept)
+
+    def add_verbatim(self, text: str) -> None:
         self._parts.append(text)
 
     def end(self, *, apart: bool) -> None:
         """End the present line; what follows stands apart by an empty one if `apart`."""
-        line = " ".join("".join(self._parts).split(" ")).strip(" \t")
+        line = "".join(self._parts).strip(" \t")
         self._parts.clear()
         if line:
             if self._apart and self.lines:
@@ -41,7 +47,10 @@ def text(top: LexborNode | None, left_out: frozenset[int]) -> str:
     for step, tag, node in walk(top, left_out):
         if step is Step.TEXT:
             content = node.text_content or ""
-            out.add(clean(content) if verbatim else spaced(content))
+            if verbatim:
+                out.add_verbatim(clean(content))
+            else:
+                out.add(spaced(content))
         elif tag == "br":
             out.add("\n" if step is Step.ENTER else "")
         elif tag in _CELLS:
