@@ -21,12 +21,12 @@ from contracts.fetch import Tier
 from contracts.outputs import ScreenshotOutput
 from contracts.visit import Prepare, Visit, WaitFor
 from cro_analyzer.command.connection import MaybeServer
+from cro_analyzer.command.pages import Form, form_of
 from gateway.captures.schemas import CaptureCreate
 from runtime import logging, netguard, serving, telemetry
 from runtime.errors import ServiceError
 from runtime.netguard import AddressPolicy
 from standalone import doctor, one_capture, one_page, platform, reach, report_files, terminal
-from standalone.one_capture import Form
 from standalone.settings import StandaloneSettings
 
 RELEASE = "0.1.0"
@@ -136,7 +136,7 @@ def capture(  # noqa: PLR0913  # a command's options are its arguments
 ) -> None:
     """Take a picture of one page, or its text, here or by a service. Ends with the same statuses as `cro analyze`."""
     settings = _prepared(verbose=verbose)
-    form = Form.MARKDOWN if markdown else form or one_capture.form_of(out)
+    form = Form.MARKDOWN if markdown else form or form_of(out)
     if (full_page or selector) and (form not in one_capture.PICTURES or (full_page and selector)):
         _end("--full-page and --selector go with pictures, and one of them is enough", _USAGE)
     viewport = {"width": width, "height": height, "device_scale_factor": scale, "mobile": mobile}

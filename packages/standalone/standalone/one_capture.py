@@ -3,8 +3,6 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
-from pathlib import Path
 
 import httpx2
 
@@ -12,6 +10,7 @@ from contracts.errors import ErrorCode
 from contracts.fetch import Tier
 from contracts.outputs import Area, Banners, DocumentOutput, ImageFormat, Output, PdfOutput, ScreenshotOutput
 from contracts.visit import Prepare, Visit
+from cro_analyzer.command.pages import Form
 from gateway.captures.schemas import CaptureCreate, CaptureRead, CaptureResult
 from runtime.client import failure
 from runtime.errors import ServiceError
@@ -19,31 +18,6 @@ from runtime.errors import ServiceError
 _POLL_S = 2
 
 
-class Form(StrEnum):
-    """What is wanted of the page."""
-
-    JPEG = "jpeg"
-    PNG = "png"
-    WEBP = "webp"
-    PDF = "pdf"
-    HTML = "html"
-    MARKDOWN = "markdown"
-    TEXT = "text"
-    LINKS = "links"
-    METADATA = "metadata"
-
-
-_BY_ENDING = {
-    ".jpg": Form.JPEG,
-    ".jpeg": Form.JPEG,
-    ".png": Form.PNG,
-    ".webp": Form.WEBP,
-    ".pdf": Form.PDF,
-    ".html": Form.HTML,
-    ".htm": Form.HTML,
-    ".md": Form.MARKDOWN,
-    ".txt": Form.TEXT,
-}
 PICTURES = frozenset({Form.JPEG, Form.PNG, Form.WEBP})
 
 
@@ -53,11 +27,6 @@ class Taken:
 
     data: bytes
     result: CaptureResult
-
-
-def form_of(file: str) -> Form:
-    """Return the form that a file's ending stands for; a picture where it says nothing."""
-    return _BY_ENDING.get(Path(file).suffix.lower(), Form.JPEG)
 
 
 def output(form: Form, picture: ScreenshotOutput, *, full_page: bool, banners: bool) -> Output:

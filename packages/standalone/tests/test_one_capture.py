@@ -13,11 +13,11 @@ from contracts.errors import ErrorCode
 from contracts.fetch import Tier
 from contracts.outputs import Area, ScreenshotOutput
 from contracts.visit import Prepare, Visit
+from cro_analyzer.command.pages import Form, form_of
 from gateway.captures import examples
 from runtime.errors import ServiceError
 from standalone import one_capture, report_files
 from standalone.cli import app
-from standalone.one_capture import Form
 
 ORDER = one_capture.order("https://shop.test/", ScreenshotOutput(), Tier.AUTO, Visit(), Prepare())
 MINUTE = timedelta(minutes=1)
@@ -33,7 +33,7 @@ def anyio_backend() -> str:
     [("a.png", "png"), ("A.JPG", "jpeg"), ("x/y.md", "markdown"), ("p.pdf", "pdf"), ("-", "jpeg"), ("x", "jpeg")],
 )
 def test_the_ending_says_what_is_taken(file: str, form: str) -> None:
-    assert one_capture.form_of(file) == form
+    assert form_of(file) == form
 
 
 @pytest.mark.parametrize("form", Form)

@@ -49,6 +49,11 @@ _BY_ENDING = {
 }
 
 
+def form_of(file: str) -> Form:
+    """Return the form that a file's ending stands for; a picture where it says nothing."""
+    return _BY_ENDING.get(Path(file).suffix.lower(), Form.JPEG)
+
+
 def analyze(
     url: Url,
     json: Annotated[str, typer.Option(help="Write the result document here; - for standard output.")] = "",
@@ -105,7 +110,7 @@ def capture(  # noqa: PLR0913  # a command's options are its arguments
     server: Server = "",
 ) -> None:
     """Take a picture of one page, or its text. Ends with the same statuses as `cro analyze`."""
-    form = form or _BY_ENDING.get(Path(out).suffix.lower(), Form.JPEG)
+    form = form or form_of(out)
     wanted = _output(form, full_page=full_page, selector=selector, device=device)
     with connection.client(server) as client:
         taken = client.capture(url.strip(), outputs=[wanted], tier=tier.value, refresh=True)

@@ -3,13 +3,35 @@
 import base64
 import binascii
 import hmac
+from collections.abc import Sequence
 from hashlib import sha256
+from typing import Protocol, TypeVar
 
 from contracts.errors import ErrorCode, FieldError
 from gateway.wiring import Caller, Parts
 from runtime.errors import ServiceError
 
 _MAC_BYTES = 12
+
+
+class Listed(Protocol):
+    """What stands in a list."""
+
+    @property
+    def id(self) -> str:
+        """By which the list is ordered."""
+        ...
+
+
+One = TypeVar("One", bound=Listed)
+
+
+def paged(
+    parts: Parts, caller: Caller, what: str, found: Sequence[One], limit: int
+) -> tuple[Sequence[One], str | None]:
+    """Return a page and the cursor of the next; `found` was read with one more than `limit`, to see whether it is."""
+    shown = found[:limit]
+    return shown, sealed(parts, caller, what, shown[-1].id) if len(found) > limit else None
 
 
 def sealed(parts: Parts, caller: Caller, what: str, job_id: str) -> str:
@@ -26,10 +48,15 @@ def opened(parts: Parts, caller: Caller, what: str, cursor: str) -> str:
     except (binascii.Error, ValueError):
         mac, job_id = b"", ""
     if not hmac.compare_digest(mac, _mac(parts, caller, what, job_id)):
-        message = "use the next_cursor of the page before, unchanged"
-        errors = [FieldError(field="cursor", message=message)]
-        raise ServiceError(ErrorCode.INVALID_REQUEST, f"cursor: {message}", errors=errors)
+        raise unknown()
     return job_id
+
+
+def unknown() -> ServiceError:
+    """Say that we gave no such cursor."""
+    message = "use the next_cursor of the page before, unchanged"
+    errors = [FieldError(field="cursor", message=message)]
+    return ServiceError(ErrorCode.INVALID_REQUEST, f"cursor: {message}", errors=errors)
 
 
 def _mac(parts: Parts, caller: Caller, what: str, job_id: str) -> bytes:

@@ -22,6 +22,7 @@ from runtime.client import ServiceClient
 from tests.fixtures.accounts import PEPPER
 from tests.fixtures.fleet import Fleet
 from tests.fixtures.gateway import BASE, Platform
+from tests.fixtures.receiver import Receiver, receiving
 
 
 @pytest.fixture(scope="session")
@@ -119,8 +120,11 @@ async def guarded(settings: GatewaySettings) -> AsyncIterator[Platform]:
 @pytest.fixture
 async def working(platform: Platform) -> AsyncIterator[Platform]:
     """A platform with one worker running."""
-    worker = platform.worker()
-    task = asyncio.create_task(worker.run())
-    yield platform
-    worker.stop()
-    await task
+    async with platform.at_work():
+        yield platform
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with receiving() as running:
+        yield running

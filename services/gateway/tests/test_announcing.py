@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -25,18 +25,12 @@ from runtime.errors import ServiceError
 from tests.fixtures.couriers import endpoint, rows_of
 from tests.fixtures.fleet import analysed
 from tests.fixtures.gateway import Platform
-from tests.fixtures.receiver import Receiver, receiving
+from tests.fixtures.receiver import Receiver
 
 pytestmark = pytest.mark.anyio
 
 URL = "https://shop.test/"
 HOOK, OTHER = "https://hooks.test/one", "https://hooks.test/two"
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as running:
-        yield running
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ from sqlalchemy import delete, select, update
 
 from contracts.analyze import AnalyzeRequest, Asking, Preset
 from contracts.errors import ErrorCode
-from contracts.render import RenderResult
-from contracts.result import AiRun, Analyzed, DegradedReason, Engine, Ticket, TicketState
+from contracts.result import AiRun, DegradedReason, Engine, Ticket, TicketState
 from gateway.db import Database
 from gateway.jobs import admission, enrichment, flow, intake, leases, outcomes, spending
 from gateway.jobs.delays import TICKET_PATIENCE, until_batched
@@ -24,15 +23,13 @@ from gateway.room import Room
 from gateway.tables import ai_reservations, ai_spend, jobs, usage_days
 from gateway.times import now_plus
 from runtime.errors import ServiceError
-from tests.fixtures.fleet import analysed
 from tests.fixtures.gateway import Platform
+
+from .test_enrichment import LEASE, RENDER, URL, answered, claimed
 
 pytestmark = pytest.mark.anyio
 
-LEASE = timedelta(seconds=30)
 NOW = timedelta()
-URL = "https://shop.test/"
-RENDER = RenderResult(requested_url=URL, final_url=URL, http_status=200)
 TICKET = Ticket(claim="batch 1, page 1", most_usd=Decimal("0.12"))
 PENDING = Engine(mode="rules", rules_version="1", ai_pending=True)
 DONE = Engine(mode="rules+ai", rules_version="1", ai=AiRun(model="m", cost_usd="0.05", batch=True))
@@ -40,16 +37,6 @@ FAILED = Engine(
     mode="rules", rules_version="1", ai_pending=True, degraded=True, degraded_reason=DegradedReason.UNAVAILABLE
 )
 BODY = {"url": URL, "preset": "standard", "ai": "bulk"}
-
-
-def answered(job_id: str, engine: Engine, **changes: Any) -> Analyzed:  # noqa: ANN401  # any field of it
-    order = AnalyzeRequest(job_id=job_id, analysis_id=job_id, render=RENDER, downloads={})
-    return Analyzed(**{**dict(analysed(order)), "engine": engine, **changes})
-
-
-async def claimed(db: Database) -> list[Claimed]:
-    async with db.begin() as connection:
-        return await leases.claim(connection, "w1", 10, LEASE)
 
 
 async def enrichment_of_a_bulk_analysis(db: Database) -> Claimed:

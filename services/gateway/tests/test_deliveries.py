@@ -44,12 +44,6 @@ LONG = timedelta(days=5)
 
 
 @pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as running:
-        yield running
-
-
-@pytest.fixture
 async def other() -> AsyncIterator[Receiver]:
     async with receiving() as running:
         yield running

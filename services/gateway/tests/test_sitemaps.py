@@ -1,8 +1,6 @@
 """Sitemaps in the place of a list, read by a worker through a made-up fleet, on both databases."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
@@ -49,15 +47,6 @@ async def ended(http: httpx2.AsyncClient, batch_id: str) -> dict[str, Any]:
             await asyncio.sleep(0.02)
     found: dict[str, Any] = batch
     return found
-
-
-@asynccontextmanager
-async def at_work(platform: Platform) -> AsyncIterator[None]:
-    worker = platform.worker()
-    task = asyncio.create_task(worker.run())
-    yield
-    worker.stop()
-    await task
 
 
 async def addresses(platform: Platform, batch_id: str) -> list[str]:
@@ -122,7 +111,7 @@ async def test_an_empty_sitemap_is_a_batch_that_is_done(working: Platform) -> No
 async def test_what_is_beyond_the_plans_size_is_cut_off_and_told(guarded: Platform) -> None:
     a = await account(guarded, "ten_a", plan=guarded.parts.plans["free"])
     guarded.fleet.inline[MAP] = page(*(f"/{number}" for number in range(103)))
-    async with at_work(guarded):
+    async with guarded.at_work():
         answer = await a.http.post("/v1/batches", json={"kind": "capture", "sitemap": MAP, "options": STATIC})
         batch = await ended(a.http, answer.json()["id"])
     assert (batch["counts"]["succeeded"], [one["reason"] for one in batch["rejected"]]) == (100, ["cut_off"])
@@ -131,7 +120,7 @@ async def test_what_is_beyond_the_plans_size_is_cut_off_and_told(guarded: Platfo
 async def test_a_day_that_does_not_cover_it_ends_the_batch(guarded: Platform) -> None:
     a = await account(guarded, "ten_a", plan=guarded.parts.plans["free"].model_copy(update={"daily": {"capture": 1}}))
     guarded.fleet.inline[MAP] = page("/a", "/b")
-    async with at_work(guarded):
+    async with guarded.at_work():
         answer = await a.http.post("/v1/batches", json={"kind": "capture", "sitemap": MAP, "options": STATIC})
         batch = await ended(a.http, answer.json()["id"])
     assert (batch["status"], batch["error"]["code"], batch["counts"]["total"]) == ("cancelled", "quota_exceeded", 0)
@@ -146,7 +135,7 @@ async def test_a_batch_can_be_cancelled_before_its_sitemap_was_read(platform: Pl
 
     platform.fleet.before_fetch = hold
     platform.fleet.inline[MAP] = page("/a")
-    async with at_work(platform):
+    async with platform.at_work():
         batch_id = (await submit(platform))["id"]
         await reached.wait()
         assert (await platform.http.post(f"/v1/batches/{batch_id}/cancel")).json()["status"] == "cancelled"

@@ -1,9 +1,5 @@
 """A tenant's own thresholds of rules, from the request that sets them to the analyzer that goes by them."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import httpx2
 import pytest
 from pydantic import ValidationError
@@ -19,22 +15,13 @@ OWN = {"hero.density": {"warn": 150.0}}
 PAGE = {"url": "https://shop.test/", "preset": "rules", "wait": 20}
 
 
-@asynccontextmanager
-async def at_work(platform: Platform) -> AsyncIterator[None]:
-    worker = platform.worker()
-    task = asyncio.create_task(worker.run())
-    yield
-    worker.stop()
-    await task
-
-
 async def put(who: Account, body: object) -> httpx2.Response:
     return await who.http.put("/v1/tenant/thresholds", json=body)
 
 
 async def test_new_analyses_of_the_tenant_go_by_them(guarded: Platform) -> None:
     a, b = await account(guarded, "a"), await account(guarded, "b")
-    async with at_work(guarded):
+    async with guarded.at_work():
         usual = (await a.http.post("/v1/analyses", json=PAGE)).json()
         assert (await put(a, OWN)).json() == OWN
         assert (await a.http.get("/v1/tenant")).json()["thresholds"] == OWN

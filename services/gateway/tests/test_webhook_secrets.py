@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
@@ -11,43 +10,23 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from gateway.db import Database
 from gateway.deliveries import records
-from gateway.deliveries.courier import Courier
 from gateway.deliveries.signing import Wrapping, wrapping
 from gateway.settings import GatewaySettings
 from gateway.tables import webhook_attempts, webhook_secrets
 from tests.fixtures.accounts import PEPPER, Account, account
-from tests.fixtures.couriers import Rounds, let_pass, rows_of
+from tests.fixtures.couriers import HOOKS, added, let_pass, rounds, rows_of
 from tests.fixtures.gateway import Platform
-from tests.fixtures.receiver import Receiver, receiving
+from tests.fixtures.receiver import Receiver
 
 pytestmark = pytest.mark.anyio
 
 PAGE = "https://shop.test/"
-HOOKS = "/v1/webhooks"
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as running:
-        yield running
 
 
 @pytest.fixture
 def settings(settings: GatewaySettings, receiver: Receiver) -> GatewaySettings:
     changes = {"egress_allow_private": f"{receiver.host},shop.test", "public_url": "https://cro.test"}
     return settings.model_copy(update=changes)
-
-
-async def added(platform: Platform, url: str, **more: object) -> dict[str, Any]:
-    answer = await platform.http.post(HOOKS, json={"url": url, **more})
-    assert answer.status_code == 201, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-def rounds(platform: Platform) -> Rounds:
-    parts = platform.parts
-    return Rounds(Courier("w", parts.db, parts.hints, parts.settings), parts.db)
 
 
 async def test_during_a_rotation_both_secrets_verify_and_afterwards_one(platform: Platform, receiver: Receiver) -> None:

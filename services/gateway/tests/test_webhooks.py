@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,38 +20,19 @@ from gateway.settings import GatewaySettings
 from gateway.tables import webhook_attempts, webhook_deliveries, webhook_events, webhook_secrets
 from gateway.wiring import Caller, _caller
 from runtime.errors import ServiceError
-from tests.fixtures.couriers import Rounds, let_pass, rows_of
+from tests.fixtures.couriers import HOOKS, added, let_pass, rounds, rows_of
 from tests.fixtures.gateway import Platform
-from tests.fixtures.receiver import Receiver, receiving, says
+from tests.fixtures.receiver import Receiver, says
 
 pytestmark = pytest.mark.anyio
 
 PAGE = "https://shop.test/"
-HOOKS = "/v1/webhooks"
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as running:
-        yield running
 
 
 @pytest.fixture
 def settings(settings: GatewaySettings, receiver: Receiver) -> GatewaySettings:
     changes = {"egress_allow_private": f"{receiver.host},shop.test", "public_url": "https://cro.test"}
     return settings.model_copy(update=changes)
-
-
-async def added(platform: Platform, url: str, **more: object) -> dict[str, Any]:
-    answer = await platform.http.post(HOOKS, json={"url": url, **more})
-    assert answer.status_code == 201, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-def rounds(platform: Platform) -> Rounds:
-    parts = platform.parts
-    return Rounds(Courier("w", parts.db, parts.hints, parts.settings), parts.db)
 
 
 async def test_an_endpoint_is_added_with_a_secret_that_is_shown_once(platform: Platform, receiver: Receiver) -> None:

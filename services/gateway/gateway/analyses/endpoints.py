@@ -13,7 +13,7 @@ from gateway.acceptance import remember
 from gateway.analyses import examples, service, store, submissions
 from gateway.analyses.schemas import AnalysisPage, AnalysisRead, path_of, read, summary
 from gateway.answers import Kept
-from gateway.cursors import opened, sealed
+from gateway.cursors import opened, paged
 from gateway.events import stream as events
 from gateway.events.stream import LastEventId, Until
 from gateway.guard import ROOM
@@ -106,10 +106,8 @@ async def index(
     """List analyses without their results. Pages stay stable while new analyses arrive."""
     before = None if cursor is None else opened(parts, caller, Kind.ANALYSIS, cursor)
     records = await store.page(db, caller.tenant_id, limit + 1, before)
-    shown = records[:limit]
-    more = len(records) > limit
-    cursor = sealed(parts, caller, Kind.ANALYSIS, shown[-1].id) if more else None
-    return AnalysisPage(data=[summary(record) for record in shown], next_cursor=cursor)
+    shown, following = paged(parts, caller, Kind.ANALYSIS, records, limit)
+    return AnalysisPage(data=[summary(record) for record in shown], next_cursor=following)
 
 
 @router.get(

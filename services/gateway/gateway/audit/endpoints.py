@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from contracts.errors import ErrorCode
 from gateway.audit import store
 from gateway.audit.schemas import AuditPage, read
-from gateway.cursors import opened, sealed
+from gateway.cursors import opened, paged
 from gateway.refusals import refusals
 from gateway.wiring import Reading, TheCaller, TheParts, needs
 
@@ -25,9 +25,5 @@ async def index(
     """List who changed what, refused calls included. Nothing is ever removed from this log, or changed in it."""
     before = None if cursor is None else opened(parts, caller, "aud", cursor)
     records = await store.page(db, caller.tenant_id, limit + 1, before)
-    shown = records[:limit]
-    more = len(records) > limit
-    return AuditPage(
-        data=[read(record) for record in shown],
-        next_cursor=sealed(parts, caller, "aud", shown[-1].id) if more else None,
-    )
+    shown, following = paged(parts, caller, "aud", records, limit)
+    return AuditPage(data=[read(record) for record in shown], next_cursor=following)

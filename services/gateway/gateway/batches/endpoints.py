@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from contracts.errors import ErrorCode, FieldError
+from contracts.errors import ErrorCode
 from gateway.batches import events, results, service, store, uploads
 from gateway.batches.schemas import (
     BATCHES,
@@ -19,14 +19,13 @@ from gateway.batches.schemas import (
     rejected,
 )
 from gateway.batches.store import Record
-from gateway.cursors import opened, sealed
+from gateway.cursors import opened, paged, unknown
 from gateway.guard import ROOM
 from gateway.idempotency.keys import IdempotencyKey, ticket
 from gateway.jobs.states import State
 from gateway.patience import RETRY_AFTER_S
 from gateway.refusals import MAKING, refusals
 from gateway.wiring import Caller, Parts, TheCaller, TheParts
-from runtime.errors import ServiceError
 
 router = APIRouter(prefix=BATCHES, tags=["batches"])
 
@@ -127,10 +126,8 @@ async def index(
     before = None if cursor is None else opened(parts, caller, _WHAT, cursor)
     async with parts.db.read() as db:
         records = await store.page(db, caller.tenant_id, limit + 1, before)
-    shown = records[:limit]
-    more = sealed(parts, caller, _WHAT, shown[-1].id) if len(records) > limit else None
-    data = [read(record, []) for record in shown]
-    return BatchPage(data=data, next_cursor=more)
+    shown, following = paged(parts, caller, _WHAT, records, limit)
+    return BatchPage(data=[read(record, []) for record in shown], next_cursor=following)
 
 
 @router.get(
@@ -226,9 +223,7 @@ def _place(cursor: str | None) -> int:
     if cursor is None:
         return -1
     if not cursor.isascii() or not cursor.isdecimal() or len(cursor) > 9:  # noqa: PLR2004  # what an integer column holds
-        text = "use the next_cursor of the page before, unchanged"
-        errors = [FieldError(field="cursor", message=text)]
-        raise ServiceError(ErrorCode.INVALID_REQUEST, f"cursor: {text}", errors=errors)
+        raise unknown()
     return int(cursor)
 
 

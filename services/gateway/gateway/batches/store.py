@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.analyze import Preset
 from contracts.errors import ErrorCode
-from gateway.jobs import accounts, admission, expansion, removal, spending, tallies
+from gateway.jobs import accounts, admission, expansion, outcomes, removal, spending, tallies
 from gateway.jobs.admission import Terms
 from gateway.jobs.removal import Removal
 from gateway.jobs.states import BatchState, Claimed, Document, Kind, Priority, Stage, State
@@ -418,16 +418,7 @@ async def retry_failed(db: AsyncConnection, tenant_id: str, record: Record) -> i
     again = [row.id for row in failed if not (row.options or {}).get("withheld")]
     if not again:
         return 0
-    values = {
-        "state": State.HELD,
-        "attempt": 0,
-        "crash_count": 0,
-        "run_at": now_plus(),
-        "finished_at": null(),
-        "error_code": null(),
-        "error_detail": null(),
-        "brief": null(),
-    }
+    values = {**outcomes.ANEW, "state": State.HELD}
     days: list[str | None] = []
     for chunk in _chunks(again):
         statement = update(jobs).where(mine, jobs.c.id.in_(chunk)).values(values)

@@ -15,7 +15,7 @@ from gateway.captures import answers, examples, negotiation, service, store
 from gateway.captures.negotiation import Choice
 from gateway.captures.schemas import CAPTURES, CaptureCreate, CapturePage, CaptureRead, path_of, read, summary
 from gateway.captures.store import Whole
-from gateway.cursors import opened, sealed
+from gateway.cursors import opened, paged
 from gateway.events import stream as events
 from gateway.events.stream import LastEventId
 from gateway.guard import ROOM
@@ -187,10 +187,8 @@ async def index(
     """List captures without their results. Pages stay stable while new captures arrive."""
     before = None if cursor is None else opened(parts, caller, Kind.CAPTURE, cursor)
     records = await store.page(db, caller.tenant_id, limit + 1, before)
-    shown = records[:limit]
-    more = len(records) > limit
-    cursor = sealed(parts, caller, Kind.CAPTURE, shown[-1].id) if more else None
-    return CapturePage(data=[summary(record) for record in shown], next_cursor=cursor)
+    shown, following = paged(parts, caller, Kind.CAPTURE, records, limit)
+    return CapturePage(data=[summary(record) for record in shown], next_cursor=following)
 
 
 @router.get(

@@ -1,5 +1,6 @@
 """What became of a job: stage saved, finished, failed, cancelled, requeued. Every write of a worker is fenced."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from sqlalchemy import delete, insert, null, select, update
@@ -134,6 +135,18 @@ async def cancel(db: AsyncConnection, kind: Kind, tenant_id: str, job_id: str) -
     return True
 
 
+ANEW: Mapping[str, object] = {
+    "attempt": 0,
+    "crash_count": 0,
+    "run_at": now_plus(),
+    "finished_at": null(),
+    "error_code": null(),
+    "error_detail": null(),
+    "brief": null(),
+}
+"""What a failed job is told when all its attempts are given again; its new state is up to the caller."""
+
+
 async def requeue(db: AsyncConnection, tenant_id: str, job_id: str) -> bool:
     """Give a failed job all its attempts again; stages that were finished stay so.
 
@@ -143,17 +156,8 @@ async def requeue(db: AsyncConnection, tenant_id: str, job_id: str) -> bool:
     if (options.scalar_one_or_none() or {}).get("withheld"):
         return False
     statement = update(jobs).where(jobs.c.id == job_id, jobs.c.tenant_id == tenant_id, jobs.c.state == State.FAILED)
-    values = {
-        "state": await admission.first_state(db, tenant_id, await admission.terms(db, tenant_id)),
-        "attempt": 0,
-        "crash_count": 0,
-        "run_at": now_plus(),
-        "finished_at": null(),
-        "error_code": null(),
-        "error_detail": null(),
-        "brief": null(),
-    }
-    row = (await db.execute(statement.values(values).returning(jobs.c.batch_id))).first()
+    state = await admission.first_state(db, tenant_id, await admission.terms(db, tenant_id))
+    row = (await db.execute(statement.values({**ANEW, "state": state}).returning(jobs.c.batch_id))).first()
     if row is None:
         return False
     await accounts.hold_again(db, tenant_id, job_id)

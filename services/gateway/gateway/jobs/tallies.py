@@ -107,8 +107,3 @@ async def revived(db: AsyncConnection, batch_id: str, count: int, held: int) -> 
         "finished_at": null(),
     }
     await db.execute(update(batches).where(batches.c.id == batch_id).values(values))
-
-
-async def put_back(db: AsyncConnection, batch_id: str, count: int) -> None:
-    """Count queued jobs as held again."""
-    await db.execute(update(batches).where(batches.c.id == batch_id).values(held=batches.c.held + count))

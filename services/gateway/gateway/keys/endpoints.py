@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Path, Query, Request
 
 from contracts.errors import ErrorCode
 from gateway.audit.recorder import entry_of
-from gateway.cursors import opened, sealed
+from gateway.cursors import opened, paged
 from gateway.keys import service, store
 from gateway.keys.schemas import KeyCreate, KeyMade, KeyPage, KeyRead, KeyRotate, made, read
 from gateway.keys.service import Wanted
@@ -45,12 +45,8 @@ async def index(
     """List keys, those that have ended too. No answer but that of creation shows a key itself."""
     before = None if cursor is None else opened(parts, caller, "key", cursor)
     records = await store.page(db, caller.tenant_id, limit + 1, before)
-    shown = records[:limit]
-    more = len(records) > limit
-    return KeyPage(
-        data=[read(record) for record in shown],
-        next_cursor=sealed(parts, caller, "key", shown[-1].id) if more else None,
-    )
+    shown, following = paged(parts, caller, "key", records, limit)
+    return KeyPage(data=[read(record) for record in shown], next_cursor=following)
 
 
 @router.get("/{key_id}", summary="Read a key", responses=refusals(ErrorCode.NOT_FOUND))

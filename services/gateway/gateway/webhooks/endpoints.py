@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Path, Query, Response
 
 from contracts.errors import ErrorCode
-from gateway.cursors import opened, sealed
+from gateway.cursors import opened, paged
 from gateway.deliveries.parcels import REQUEST
 from gateway.refusals import refusals
 from gateway.webhooks import service, store
@@ -66,10 +66,8 @@ async def index(
     """List endpoints, without their secrets."""
     before = None if cursor is None else opened(parts, caller, WEBHOOKS, cursor)
     found = await store.page(db, caller.tenant_id, limit + 1, before)
-    shown = found[:limit]
-    more = len(found) > limit
-    cursor = sealed(parts, caller, WEBHOOKS, shown[-1].id) if more else None
-    return WebhookPage(data=[read(one) for one in shown], next_cursor=cursor)
+    shown, following = paged(parts, caller, WEBHOOKS, found, limit)
+    return WebhookPage(data=[read(one) for one in shown], next_cursor=following)
 
 
 @router.get("/{webhook_id}", summary="Read a webhook", responses=_NOT_FOUND)
@@ -138,10 +136,8 @@ async def deliveries(
         if webhook_id != REQUEST and await store.get(db, caller.tenant_id, webhook_id) is None:
             raise service.missing()
         found = await store.deliveries(db, caller.tenant_id, webhook_id, limit + 1, before=before, state=state)
-    shown = found[:limit]
-    more = len(found) > limit
-    cursor = sealed(parts, caller, log, shown[-1].id) if more else None
-    return DeliveryPage(data=[read_delivery(one) for one in shown], next_cursor=cursor)
+    shown, following = paged(parts, caller, log, found, limit)
+    return DeliveryPage(data=[read_delivery(one) for one in shown], next_cursor=following)
 
 
 @router.get("/{webhook_id}/deliveries/{delivery_id}", summary="One delivery with its attempts", responses=_NOT_FOUND)
