@@ -94,6 +94,7 @@ class Client:
     capture = Method(captures.capture)
     fetch_batch = Iterating(batches.fetch_batch)
     tenant = Method(account.tenant)
+    set_thresholds = Method(account.set_thresholds)
     usage = Method(account.usage)
     audit = Iterating(account.audit)
 
@@ -160,6 +161,7 @@ class AsyncClient:
     capture = AsyncMethod(captures.capture)
     fetch_batch = AsyncIterating(batches.fetch_batch)
     tenant = AsyncMethod(account.tenant)
+    set_thresholds = AsyncMethod(account.set_thresholds)
     usage = AsyncMethod(account.usage)
     audit = AsyncIterating(account.audit)
 

@@ -86,6 +86,16 @@ def test_an_analysis_in_steps(client: Client) -> None:
         client.analyses.get(analysis.id)
 
 
+def test_the_model_in_bulk(client: Client) -> None:
+    analysis = client.analyses.create(f"{PAGE}bulk", preset="standard", ai="bulk", wait=60)
+    assert analysis.status == "succeeded"
+    with pytest.raises(errors.InvalidRequestError) as refused:
+        client.analyses.create(f"{PAGE}bulk", preset="rules", ai="bulk")
+    assert [one.field for one in refused.value.errors] == ["ai"]
+    last = list(client.analyses.events(analysis.id, enriched=True))[-1]
+    assert (last.status, last.ai_pending) == ("succeeded", False)
+
+
 def test_a_key_of_the_callers_own_makes_one_analysis(client: Client) -> None:
     made = {client.analyses.create(f"{PAGE}once", idempotency_key="order-1").id for _ in range(3)}
     assert len(made) == 1
@@ -166,6 +176,11 @@ def test_keys(environment: dict[str, str], folder: Path) -> None:
             assert limited.tenant().key_id == fresh.id
             with pytest.raises(errors.ForbiddenError):
                 limited.analyses.create(PAGE)
+        assert client.set_thresholds({"hero.density": {"warn": 150}}) == {"hero.density": {"warn": 150}}
+        assert client.tenant().thresholds == {"hero.density": {"warn": 150}}
+        with pytest.raises(errors.InvalidRequestError):
+            client.set_thresholds({"hero.nothing": {"warn": 1}})
+        assert client.set_thresholds({}) == {}
         turned = client.keys.rotate(fresh.id, grace_s=0)
         assert turned.replaces == fresh.id
         client.keys.revoke(turned.id)

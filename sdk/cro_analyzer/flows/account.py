@@ -1,16 +1,24 @@
 """The caller's own account: plan, usage, and what was done."""
 
+from collections.abc import Mapping
 from datetime import date
 
 from cro_analyzer.flows import calls
 from cro_analyzer.flows.calls import given
 from cro_analyzer.models.accounts import AuditRead, TenantRead, UsageRead
-from cro_analyzer.steps import Flow, Stream, ask
+from cro_analyzer.steps import Call, Flow, Request, Stream, ask
 
 
 def tenant() -> Flow[TenantRead]:
     """Read the plan, how much of today's quotas is used, and what this key may do."""
     return ask(calls.get("/v1/tenant", TenantRead))
+
+
+def set_thresholds(thresholds: Mapping[str, Mapping[str, float]]) -> Flow[dict[str, dict[str, float]]]:
+    """Replace the account's own thresholds of rules, rule id → threshold → value: `{}` brings the defaults back."""
+    body = {rule: dict(values) for rule, values in thresholds.items()}
+    request = Request("PUT", "/v1/tenant/thresholds", json=body)
+    return ask(Call(request, calls.body_as(dict[str, dict[str, float]])))
 
 
 def usage(*, first: date | None = None, last: date | None = None) -> Flow[UsageRead]:

@@ -5,7 +5,7 @@ import uuid
 from cro_analyzer import errors
 from cro_analyzer.flows import calls, following, waiting
 from cro_analyzer.flows.calls import given
-from cro_analyzer.models.analyses import AnalysisRead, AnalysisSummary, Preset
+from cro_analyzer.models.analyses import AiTiming, AnalysisRead, AnalysisSummary, Preset
 from cro_analyzer.models.comparison import Comparison
 from cro_analyzer.models.jobs import FINAL, JobEvent
 from cro_analyzer.models.report import Analysis
@@ -19,6 +19,7 @@ def create(  # noqa: PLR0913  # what may be said of an analysis
     url: str,
     *,
     preset: Preset | None = None,
+    ai: AiTiming | None = None,
     max_age: int | None = None,
     refresh: bool | None = None,
     store: bool | None = None,
@@ -28,12 +29,13 @@ def create(  # noqa: PLR0913  # what may be said of an analysis
 ) -> Flow[AnalysisRead]:
     """Accept a page for analysis; with `wait`, answer once it is finished or that many seconds (120) are over.
 
+    With `ai="bulk"` it is finished with the rules' result; the model's part follows at half the price
+    (`events(…, enriched=True)` tells when).
     An earlier result that is no older than `max_age` seconds is the answer at once; `refresh` makes it anew, and
     `store=False` keeps it from later requests. Without an `idempotency_key` each call has one of its own.
     """
-    body = given(
-        url=url, preset=preset, max_age=max_age, refresh=refresh, store=store, wait=wait, webhook_url=webhook_url
-    )
+    asked = given(url=url, preset=preset, ai=ai, wait=wait, webhook_url=webhook_url)
+    body = {**asked, **given(max_age=max_age, refresh=refresh, store=store)}
     return ask(calls.make(_PATH, AnalysisRead, body, idempotency_key, wait or 0))
 
 
@@ -42,11 +44,13 @@ def upload(
     *,
     name: str = "",
     preset: Preset | None = None,
+    ai: AiTiming | None = None,
     wait: int | None = None,
     idempotency_key: str | None = None,
 ) -> Flow[AnalysisRead]:
     """Accept a picture of a page (PNG, JPEG or WebP, 10 MB) for analysis. `name`: what you call it."""
-    fields = {key: str(value) for key, value in given(name=name or None, preset=preset, wait=wait).items()}
+    said = given(name=name or None, preset=preset, ai=ai, wait=wait)
+    fields = {key: str(value) for key, value in said.items()}
     form = Form(fields, "image", "image", image, "application/octet-stream")
     headers = {"idempotency-key": idempotency_key or str(uuid.uuid4())}
     request = Request("POST", _PATH, headers=headers, form=form, longer_s=wait or 0)
@@ -72,9 +76,17 @@ def wait(analysis_id: str, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> Flow[Anal
     return waiting.until_final(lambda seconds: _look(analysis_id, seconds), timeout_s)
 
 
-def events(analysis_id: str) -> Stream[JobEvent]:
-    """Give its states as they happen, until it has ended; broken connections are taken up again."""
-    return following.followed(f"{_PATH}/{analysis_id}/events", JobEvent, lambda event: event.status in FINAL)
+def events(analysis_id: str, *, enriched: bool = False) -> Stream[JobEvent]:
+    """Give its states as they happen, until it has ended; broken connections are taken up again.
+
+    With `enriched`, until the model has had its say too, where that comes later (`ai_pending`).
+    """
+
+    def over(event: JobEvent) -> bool:
+        return event.status in FINAL and not (enriched and event.ai_pending)
+
+    params = {"until": "enriched"} if enriched else {}
+    return following.followed(f"{_PATH}/{analysis_id}/events", JobEvent, over, params)
 
 
 def cancel(analysis_id: str) -> Flow[AnalysisRead]:

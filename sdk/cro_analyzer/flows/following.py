@@ -1,6 +1,6 @@
 """Server-sent events over as many connections as it takes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from cro_analyzer import decoding
@@ -20,13 +20,15 @@ def _as_is(answer: Answer) -> Answer:
     return answer
 
 
-def followed(path: str, kind: type[T], ended: Callable[[T], bool]) -> Stream[T]:
+def followed(
+    path: str, kind: type[T], ended: Callable[[T], bool], params: Mapping[str, str] | None = None
+) -> Stream[T]:
     """Give each event's data until one says that it has ended; a connection that breaks is taken up where it was."""
     last_id, lost = "", 0
     while True:
         reader = EventReader(last_id)
         headers = {"accept": "text/event-stream", **({"last-event-id": last_id} if last_id else {})}
-        answer = yield from ask(Call(Request("GET", path, headers=headers), _as_is, streamed=True))
+        answer = yield from ask(Call(Request("GET", path, headers=headers, params=params or {}), _as_is, streamed=True))
         if answer.status == _NO_CONTENT:
             return
         try:

@@ -11,6 +11,9 @@ from cro_analyzer.models.report import Analysis
 Preset: TypeAlias = Literal["rules", "fast", "standard", "deep"]
 """How much judgement is bought. `rules` never calls the model."""
 
+AiTiming: TypeAlias = Literal["now", "bulk"]
+"""When the model judges: `bulk` is within 24 hours at half the price, and the rules' result comes at once."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Links:

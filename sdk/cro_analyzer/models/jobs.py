@@ -48,6 +48,8 @@ class JobEvent:
     attempt: int
     finished_at: datetime | None = None
     error_code: str | None = None
+    ai_pending: bool = False
+    """true: what there is so far is of the rules alone, the model's part follows"""
     links: EventLinks
 
 
