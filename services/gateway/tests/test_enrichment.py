@@ -115,6 +115,19 @@ async def test_the_whole_result_takes_the_place_of_the_first(db: Database) -> No
         assert await memos.load(connection, job, timedelta(days=1)) == MEMO
 
 
+async def test_the_line_of_a_batch_is_written_anew(db: Database) -> None:
+    analysis = await analysis_without_model(db)
+    whose = jobs.c.id == analysis.id
+    async with db.begin() as connection:
+        await connection.execute(update(jobs).where(whose).values(brief='{"cost":"0"}'))
+    (job,) = await claimed(db)
+    async with db.begin() as connection:
+        assert await enrichment.finish(connection, job, answered(analysis.id, DONE))
+    async with db.read() as connection:
+        line = json.loads((await connection.execute(select(jobs.c.brief).where(whose))).scalar_one())
+    assert (line["id"], line["url"], line["score"], line["cost"]) == (analysis.id, URL, 80, "0.1")
+
+
 async def test_webhooks_are_told_of_both_forms(db: Database) -> None:
     await endpoint(db, "https://hooks.test/", "t")
     analysis = await analysis_without_model(db)

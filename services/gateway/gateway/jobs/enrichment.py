@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.render import RenderResult
 from contracts.result import Analysis, Analyzed, DegradedReason, Ticket
-from gateway.jobs import accounts, announcing, events, memos, outcomes, spending
+from gateway.jobs import accounts, announcing, briefs, events, memos, outcomes, spending
 from gateway.jobs.lasting import may_be_given_again
 from gateway.jobs.leases import mine, release
 from gateway.jobs.states import Claimed, Document, Kind, Priority, Stage, State
@@ -225,6 +225,9 @@ async def _replaced(db: AsyncConnection, job: Claimed, analysis: Analysis) -> bo
     values = {"document": analysis.model_dump(mode="json"), "saved_at": now_plus()}
     if not (await db.execute(update(results).where(_of(job)).values(values))).rowcount:
         return False
+    # What a batch says of the page, too.
+    told = (jobs.c.id == target(job)) & (jobs.c.tenant_id == job.tenant_id) & jobs.c.brief.is_not(None)
+    await db.execute(update(jobs).where(told).values(brief=briefs.of(replace(job, id=target(job)), analysis)))
     if not may_be_given_again(analysis):
         await _withheld(db, job.tenant_id, target(job))
     return True
