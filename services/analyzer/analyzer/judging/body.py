@@ -4,7 +4,7 @@ import asyncio
 import base64
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +20,8 @@ CAPTURE_TOOL: Params = {
     "description": "Returns the pictures and the measured facts of the page under review.",
     "input_schema": {"type": "object", "properties": {}, "additionalProperties": False},
 }
+
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -102,10 +104,21 @@ class Body:
         """Yield the bytes."""
         loop = asyncio.get_running_loop()
         async with self._room:
-            for text, picture in zip(self._texts, self._pictures, strict=False):
-                yield await loop.run_in_executor(self._pool, _with, text, picture.data)
+            for piece in self._pieces():
+                yield await loop.run_in_executor(self._pool, _encoded, piece)
             yield self._texts[-1]
 
+    def _pieces(self) -> Iterator[list[tuple[bytes, bytes]]]:
+        """Give texts, each with its picture, about a MiB at a time: a visit to the pool costs as much as 100 KB."""
+        piece: list[tuple[bytes, bytes]] = []
+        for text, picture in zip(self._texts, self._pictures, strict=False):
+            piece.append((text, picture.data))
+            if sum(len(data) for _, data in piece) >= _PIECE:
+                yield piece
+                piece = []
+        if piece:
+            yield piece
 
-def _with(text: bytes, data: bytes) -> bytes:
-    return text + base64.b64encode(data)
+
+def _encoded(piece: list[tuple[bytes, bytes]]) -> bytes:
+    return b"".join(part for text, data in piece for part in (text, base64.b64encode(data)))

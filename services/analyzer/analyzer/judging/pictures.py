@@ -1,11 +1,10 @@
 """Pictures at exactly the size that the model sees, so that the provider never scales them behind our coordinates."""
 
-import functools
 import hashlib
 import io
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from PIL import Image, UnidentifiedImageError
@@ -25,18 +24,19 @@ _TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 
 @dataclass(frozen=True)
 class Picture:
-    """An encoded picture of one section; `width` and `height` are its pixels as sent."""
+    """An encoded picture of one section; `width` and `height` are its pixels as sent, `sha256` is of its bytes."""
 
     section_id: str
     data: bytes
     media_type: str
     width: int
     height: int
+    sha256: str = field(init=False)
 
-    @functools.cached_property
-    def sha256(self) -> str:
-        """The hash of the bytes."""
-        return hashlib.sha256(self.data).hexdigest()
+    def __post_init__(self) -> None:
+        """Hash it now, in the thread that made it."""
+        # A cached property would keep one lock for all pictures on Python 3.11.
+        object.__setattr__(self, "sha256", hashlib.sha256(self.data).hexdigest())
 
 
 def tokens(width: int, height: int) -> int:
@@ -84,6 +84,5 @@ def prepare(images: Mapping[str, bytes], model: Model, widths: Mapping[str, floa
         if room < 0:
             log.warning("pictures_too_many", kept=len(ready), given=len(images))
             break
-        _ = picture.sha256  # here, in a thread, it keeps nobody waiting
         ready[section_id] = picture
     return ready
