@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 import structlog
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 
 from gateway import describing, manual, simple
@@ -25,7 +26,7 @@ from gateway.db import Database
 from gateway.edge.addresses import Proxies, networks
 from gateway.edge.bodies import Bounds
 from gateway.edge.doorway import Doorway, House
-from gateway.guard import LIMITED
+from gateway.guard import guarded
 from gateway.heads import HeadMiddleware
 from gateway.health import endpoints as health
 from gateway.hints import Hints, LocalHints
@@ -43,7 +44,7 @@ from gateway.usage import endpoints as usage
 from gateway.watch import Watch
 from gateway.webhooks import endpoints as webhooks
 from gateway.webhooks.described import webhooks as described
-from gateway.wiring import Parts, needs
+from gateway.wiring import Parts
 from runtime.netguard import AddressPolicy
 from runtime.web import service_app
 
@@ -53,6 +54,19 @@ _ABOUT = """Give it a URL; get back what keeps visitors of that page from conver
 
 Every failure is an [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem with a `code` of the
 [list of errors](/docs/errors)."""
+
+_CUSTOMERS: Final[tuple[tuple[str | None, APIRouter], ...]] = (
+    ("analyses", analyses.router),
+    ("captures", captures.router),
+    ("batches", batches.router),
+    ("analyses", simple.router),
+    ("webhooks", webhooks.router),
+    ("keys", keys.router),
+    (None, tenants.router),
+    ("usage", usage.router),
+    ("audit", audit.router),
+)
+"""The routes that need a key, and whose scope it must have."""
 
 
 def _parts(settings: GatewaySettings, hints: Hints | None) -> Parts:
@@ -121,18 +135,13 @@ def create_app(settings: GatewaySettings, *, hints: Hints | None = None) -> Fast
         log.warning("capture_scripts_allowed")
     log.info("auth_decided", auth=settings.auth_mode.value, host=settings.host)
     app.add_middleware(Recorder, trail=Trail(parts.db))
-    app.include_router(analyses.router, dependencies=[needs("analyses"), LIMITED])
-    app.include_router(captures.router, dependencies=[needs("captures"), LIMITED])
-    app.include_router(batches.router, dependencies=[needs("batches"), LIMITED])
-    app.include_router(simple.router, dependencies=[needs("analyses"), LIMITED])
-    app.include_router(webhooks.router, dependencies=[needs("webhooks"), LIMITED])
+    for noun, router in _CUSTOMERS:
+        app.include_router(router, dependencies=[guarded(noun)])
     app.webhooks.include_router(described)
-    for routes in (keys.router, tenants.router, usage.router, audit.router):
-        app.include_router(routes, dependencies=[LIMITED])
     app.include_router(health.router)
     app.include_router(manual.router)
     if isinstance(parts.blobs, FileBlobs):
         app.include_router(blob_endpoints.router(parts.blobs))
     app.mount(manual.ASSETS, manual.assets())
-    describing.complete(app)
+    describing.complete(app, [router for _, router in _CUSTOMERS])
     return app

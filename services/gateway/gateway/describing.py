@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 from contracts.errors import ErrorCode, Fault, Problem
+from gateway.guard import SCHEMES
 from gateway.refusals import refusals
 
 Document = dict[str, Any]  # OpenAPI
@@ -27,8 +28,8 @@ _HEALTH: dict[str, Document] = {
 }
 
 
-def complete(app: FastAPI) -> None:
-    """Have `app.openapi()` return the completed document."""
+def complete(app: FastAPI, guarded: Iterable[APIRouter]) -> None:
+    """Have `app.openapi()` return the completed document. The routes of `guarded` need a key."""
     written = app.openapi
 
     @cache
@@ -46,6 +47,7 @@ def complete(app: FastAPI) -> None:
             _tell_health(document["paths"][path]["get"], about)
         for route in _described(app.routes):
             _restore(document, route)
+        _lock(document, [route for router in guarded for route in _described(router.routes)])
         schemas = document["components"]["schemas"]
         for name in _NOT_OURS:
             schemas.pop(name, None)
@@ -76,6 +78,14 @@ def _restore(document: Document, route: APIRoute) -> None:
     extra = getattr(route.response_model, "model_config", {}).get("json_schema_extra", {})
     if "examples" in extra:
         document["components"]["schemas"][route.response_model.__name__]["examples"] = extra["examples"]
+
+
+def _lock(document: Document, routes: Iterable[APIRoute]) -> None:
+    """Say that these need a key, shown in one of the ways that there are."""
+    document["components"]["securitySchemes"] = SCHEMES
+    for route in routes:
+        for method in route.methods or ():
+            document["paths"][route.path_format][method.lower()]["security"] = [{name: []} for name in SCHEMES]
 
 
 def _correct(responses: Document) -> None:

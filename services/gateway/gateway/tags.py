@@ -10,6 +10,19 @@ IfNoneMatch = Annotated[
     str,
     Header(max_length=1_000, description="the `ETag` of an answer that you have: 304 without a body where it is good"),
 ]
+IF_NONE_MATCH: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "if-none-match",
+            "in": "header",
+            "required": False,
+            "description": "the `ETag` of an answer that you have: 304 without a body where it is good",
+            "schema": {"type": "string", "default": "", "title": "If-None-Match"},
+        }
+    ]
+}
+"""What OpenAPI is told of it by a route that reads the header by hand."""
+
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "What you have is still good (`If-None-Match`)"}}
 
 _RELEASE = version("cro-gateway")

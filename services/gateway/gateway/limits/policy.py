@@ -1,5 +1,6 @@
 """Which limits hold for a request."""
 
+import functools
 import ipaddress
 from dataclasses import dataclass
 
@@ -38,6 +39,7 @@ class Rates:
         ]
 
 
+@functools.lru_cache(10_000)
 def network(address: str) -> str:
     """Return what one customer has of the net: an IPv4 address, an IPv6 /64. Empty for loopback and what is none.
 

@@ -8,12 +8,13 @@ from fastapi import APIRouter, Body
 from contracts import thresholds
 from contracts.analyze import Overrides
 from contracts.errors import ErrorCode
+from gateway.guard import needs
 from gateway.jobs.states import Kind
 from gateway.refusals import refusals
 from gateway.tenants import store
 from gateway.tenants.schemas import QuotaRead, TenantRead, plan_read
 from gateway.usage import store as usage
-from gateway.wiring import Reading, TheCaller, TheParts, Writing, needs
+from gateway.wiring import Reading, TheCaller, TheParts, Writing
 from runtime.errors import ServiceError
 
 router = APIRouter(prefix="/v1/tenant", tags=["tenant"])

@@ -11,10 +11,10 @@ from contracts.errors import ErrorCode, FieldError
 from gateway.refusals import refusals
 from gateway.usage import store
 from gateway.usage.schemas import UsageRead, read
-from gateway.wiring import Reading, TheCaller, needs
+from gateway.wiring import Reading, TheCaller
 from runtime.errors import ServiceError
 
-router = APIRouter(prefix="/v1/usage", tags=["usage"], dependencies=[needs("usage")])
+router = APIRouter(prefix="/v1/usage", tags=["usage"])
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _LONGEST_DAYS = 366
