@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from analyzer.fakeclaude.server import FakeServer
 from analyzer.judged import JudgedPage, Judgement
 from analyzer.judging.batches import Batches
-from analyzer.judging.bulk import Bulk, Unkept
+from analyzer.judging.bulk import Bulk
 from analyzer.judging.claude import Claude
 from analyzer.judging.judge import ClaudeJudge
 from analyzer.judging.results import Results
@@ -118,7 +118,7 @@ async def _measure(fake: FakeServer, pages: list[JudgedPage], preset: Preset) ->
     async with ClaudeJudge(settings, claude) as judge:
         alone = await _alone(judge, pages, preset)
         ordinary = _calls(fake)
-        batches = Batches(claude, Unkept(), wall=time)
+        batches = Batches(claude, wall=time)
         bulk = Bulk(judge, batches, settings, Results(batches, time, time))
         given = await _handed_in(bulk, pages, preset)
         looks = await _looked_after(bulk, given, time)

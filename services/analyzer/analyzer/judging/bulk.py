@@ -30,20 +30,6 @@ log = structlog.get_logger(__name__)
 _LOOK_S = 60.0
 
 
-class Unkept:
-    """A `BatchStore` that keeps nothing: the tickets do."""
-
-    async def save(self, record: BatchRecord) -> None:
-        """Keep nothing."""
-
-    async def records(self) -> list[BatchRecord]:
-        """Return nothing."""
-        return []
-
-    async def remove(self, record_id: str) -> None:
-        """Do nothing."""
-
-
 class Bulk:
     """A `BulkJudge` beside the judge that answers at once."""
 
@@ -78,15 +64,15 @@ class Bulk:
                     raise
                 degraded = f"{model} {Trouble.BUDGET}"
                 continue
-            record = await self._sent(ready, model, preset, budget_ms)
+            record = await self._sent(ready, model, budget_ms)
             return Ticket(claim=_claim(record, ready, degraded).model_dump_json(), most_usd=most)
         raise AssertionError("the last model returns or raises")
 
-    async def _sent(self, ready: Prepared, model: str, preset: Preset, budget_ms: int) -> BatchRecord:
+    async def _sent(self, ready: Prepared, model: str, budget_ms: int) -> BatchRecord:
         item = BatchItem(new_id("ask"), ready.prompt)
         try:
             async with asyncio.timeout(self._judge.deadline(budget_ms).left_s()):
-                record = await self._collector.hand_in(item, model, preset)
+                record = await self._collector.hand_in(item, model)
         except TimeoutError as exc:
             raise _ordinarily(ClaudeUnavailable(Trouble.TIMEOUT, "the batch was not sent in time")) from exc
         except ClaudeUnavailable as exc:
@@ -171,5 +157,5 @@ def _claim(record: BatchRecord, ready: Prepared, degraded: str) -> Claim:
 def from_settings(settings: ClaudeSettings) -> tuple[ClaudeJudge, Bulk]:
     """Return both ways to ask, over the same connections."""
     claude = Claude(settings)
-    judge, batches = ClaudeJudge(settings, claude), Batches(claude, Unkept())
+    judge, batches = ClaudeJudge(settings, claude), Batches(claude)
     return judge, Bulk(judge, batches, settings, Results(batches))

@@ -206,14 +206,6 @@ class Claude:
 
         return await self._insist(once, _Call(_BATCHES, 0, deadline, key))
 
-    async def cancel_batch(self, batch_id: str, key: Key, deadline: Deadline) -> None:
-        """End a batch; what has run is still given and paid. Raises `ClaudeUnavailable`."""
-
-        async def once(api: anthropic.AsyncAnthropic, timeout_s: float) -> None:
-            await api.messages.batches.cancel(batch_id, timeout=timeout_s)
-
-        await self._insist(once, _Call(_BATCHES, 0, deadline, key))
-
     async def batch_results(
         self, batch_id: str, model: str, key: Key, deadline: Deadline
     ) -> list[tuple[str, Reply | Failure]]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from analyzer.judging.batches import Batches, BatchItem, BatchRecord
 from analyzer.judging.exchange import ClaudeUnavailable, Trouble
 from analyzer.judging.settings import ClaudeSettings
-from contracts.analyze import Preset
 
 _UNSENT = ClaudeUnavailable(Trouble.GARBLED, "the batch could not be sent")
 
@@ -19,7 +18,6 @@ class _Group:
     """What will be one batch. `waiting` is by custom id; who has gone is not sent."""
 
     model: str
-    preset: Preset
     waiting: dict[str, tuple[BatchItem, asyncio.Future[_Sent]]] = field(default_factory=dict)
     timer: asyncio.TimerHandle | None = None
 
@@ -30,21 +28,21 @@ class _Group:
 
 
 class Collector:
-    """Collects prompts by model and preset. Owns the sending: call `aclose`."""
+    """Collects prompts by model. Owns the sending: call `aclose`."""
 
     def __init__(self, batches: Batches, settings: ClaudeSettings) -> None:
         """Collect nothing yet."""
         self._batches = batches
         self._settings = settings
-        self._groups: dict[tuple[str, Preset], _Group] = {}
+        self._groups: dict[str, _Group] = {}
         self._sending: set[asyncio.Task[None]] = set()
 
-    async def hand_in(self, item: BatchItem, model: str, preset: Preset) -> BatchRecord:
+    async def hand_in(self, item: BatchItem, model: str) -> BatchRecord:
         """Wait until `item` has been sent with others; return the batch. Raises `ClaudeUnavailable`.
 
         Who is cancelled before that is left out of the batch.
         """
-        group = self._group(model, preset)
+        group = self._group(model)
         answer: asyncio.Future[_Sent] = asyncio.get_running_loop().create_future()
         group.waiting[item.custom_id] = (item, answer)
         if len(group.waiting) >= self._settings.claude_bulk_requests or group.bytes >= self._settings.claude_bulk_bytes:
@@ -68,19 +66,18 @@ class Collector:
             task.cancel()
         await asyncio.gather(*self._sending, return_exceptions=True)
 
-    def _group(self, model: str, preset: Preset) -> _Group:
-        name = (model, preset)
-        if name not in self._groups:
-            group = self._groups[name] = _Group(model, preset)
+    def _group(self, model: str) -> _Group:
+        if model not in self._groups:
+            group = self._groups[model] = _Group(model)
             wait_s = self._settings.claude_bulk_wait_seconds
             group.timer = asyncio.get_running_loop().call_later(wait_s, self._leave, group)
-        return self._groups[name]
+        return self._groups[model]
 
     def _leave(self, group: _Group) -> None:
         """Take no more prompts into a group, and send it."""
         if group.timer is not None:
             group.timer.cancel()
-        self._groups.pop((group.model, group.preset), None)
+        self._groups.pop(group.model, None)
         # In no page's name: logs would lay the whole batch at the door of the last one.
         task = asyncio.create_task(self._send(group), context=contextvars.Context())
         self._sending.add(task)
@@ -91,7 +88,7 @@ class Collector:
         sent: dict[str, _Sent] = {}
         try:
             if items:
-                records = await self._batches.submit(items, group.model, group.preset)
+                records = await self._batches.submit(items, group.model)
                 sent = {name: record for record in records for name in record.custom_ids}
         except ClaudeUnavailable as exc:
             sent = dict.fromkeys(group.waiting, exc)

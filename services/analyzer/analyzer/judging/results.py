@@ -45,7 +45,7 @@ class Results:
         self._seen: OrderedDict[str, _Seen] = OrderedDict()
 
     async def of(self, record: BatchRecord) -> Outcomes | None:
-        """Return the results of an ended batch by custom id; None while it runs. Raises as `Batches.look` does."""
+        """Return the results of an ended batch by custom id; None while it runs. Raises as `Batches.outcomes` does."""
         seen = self._seen.setdefault(record.batch_id, _Seen())
         self._seen.move_to_end(record.batch_id)
         async with seen.asking:

@@ -13,7 +13,7 @@ from analyzer.fakeclaude.server import FakeServer
 from analyzer.judged import BulkJudge, JudgedPage, Judgement
 from analyzer.judging import tickets
 from analyzer.judging.batches import Batches, BatchItem, BatchRecord
-from analyzer.judging.bulk import Bulk, Unkept, from_settings
+from analyzer.judging.bulk import Bulk, from_settings
 from analyzer.judging.claude import Claude
 from analyzer.judging.exchange import ClaudeUnavailable, Trouble
 from analyzer.judging.judge import ClaudeJudge
@@ -55,7 +55,7 @@ async def process(settings: ClaudeSettings, time: Time) -> AsyncIterator[Bulk]:
     """An analyzer's process, as far as memory goes."""
     claude = Claude(settings)
     async with ClaudeJudge(settings, claude) as judge:
-        batches = Batches(claude, Unkept(), wall=time)
+        batches = Batches(claude, wall=time)
         bulk = Bulk(judge, batches, settings, Results(batches, time, time))
         yield bulk
         await bulk.aclose()
@@ -66,9 +66,9 @@ def watched(bulk: Bulk) -> asyncio.Semaphore:
     entered = asyncio.Semaphore(0)
     hand_in = bulk._collector.hand_in
 
-    async def noted(item: BatchItem, model: str, preset: Preset) -> BatchRecord:
+    async def noted(item: BatchItem, model: str) -> BatchRecord:
         entered.release()
-        return await hand_in(item, model, preset)
+        return await hand_in(item, model)
 
     bulk._collector.hand_in = noted  # type: ignore[method-assign]  # to see who waits
     return entered
