@@ -1,4 +1,4 @@
-"""`python -m gateway admin …`: tenants and keys, by an operator who can reach the database."""
+"""`python -m gateway admin …`: tenants, keys and failed jobs, by an operator who can reach the database."""
 
 import asyncio
 import sys
@@ -15,6 +15,7 @@ from gateway.access.keyring import Keyring
 from gateway.access.scopes import EVERY_SCOPE, Scope
 from gateway.audit.store import Entry, append
 from gateway.db import Database
+from gateway.jobs import outcomes
 from gateway.keys import service
 from gateway.keys import store as keys
 from gateway.keys.service import Wanted
@@ -23,7 +24,7 @@ from gateway.tenants import store as tenants
 from runtime.errors import ServiceError
 from runtime.ids import new_id
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Tenants and their API keys.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Tenants, their API keys, their failed jobs.")
 
 Done = TypeVar("Done")
 Work = Callable[[AsyncConnection, Database], Awaitable[Done]]
@@ -163,6 +164,20 @@ def disable(tenant_id: TenantId) -> None:
 def enable(tenant_id: TenantId) -> None:
     """Take back `disable`."""
     _enable(tenant_id, enabled=True)
+
+
+@app.command()
+def requeue(tenant_id: TenantId, job_ids: Annotated[list[str], typer.Argument(help="ids of failed jobs")]) -> None:
+    """Give failed jobs all their attempts again; what they had finished is kept. All of them, or none."""
+
+    async def work(db: AsyncConnection, _: Database) -> None:
+        for job_id in job_ids:
+            if not await outcomes.requeue(db, tenant_id, job_id):
+                detail = f"{job_id} has not failed, or its cookies and headers are gone: its owner has to ask anew."
+                raise ServiceError(ErrorCode.CONFLICT, detail)
+            await append(db, [_entry(tenant_id, "requeue", job_id)])
+
+    _run(work)
 
 
 def _enable(tenant_id: str, *, enabled: bool) -> None:

@@ -106,11 +106,6 @@ def tiles(rule: Tiles, width: float, height: float) -> list[Box]:
     return boxes
 
 
-def covers(boxes: list[Box], height: float) -> bool:
-    """Tell whether tiles reach the end of a page of that height."""
-    return boxes[-1].y + boxes[-1].height >= height
-
-
 def scale(box: Box, density: float) -> float:
     """Return what a picture of `box` is shrunk by so that no side has more pixels than a browser survives.
 

@@ -29,15 +29,6 @@ _NAMES = 50
 
 
 @dataclass(frozen=True)
-class Told:
-    """What is known of a job, and who asked to be told: the tenant's endpoints where `url` is none."""
-
-    tenant_id: str
-    job_id: str
-    url: str | None = None
-
-
-@dataclass(frozen=True)
 class BatchEnd:
     """A batch whose last URL has just ended, or which was cancelled. `state`: `completed` or `cancelled`."""
 
