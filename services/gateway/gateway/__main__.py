@@ -14,12 +14,10 @@ from prometheus_client import start_http_server
 from gateway import admin
 from gateway.access import plans
 from gateway.app import create_app
-from gateway.blobs import commands as blobs
 from gateway.blobs.opening import open_store
 from gateway.broker import Broker
 from gateway.db import Database
 from gateway.hints import Hints, LocalHints
-from gateway.migrate import migrate
 from gateway.pipeline import Ports
 from gateway.settings import GatewaySettings
 from gateway.shared_hints import SharedHints
@@ -128,9 +126,13 @@ def main() -> None:
     logging.configure("gateway", settings.log_level)
     telemetry.configure("gateway", _RELEASE)
     if command == "blobs":
+        from gateway.blobs import commands as blobs  # noqa: PLC0415  # half a second that no other command pays
+
         blobs.app(arguments.rest, prog_name="python -m gateway blobs")
     # A file has no operator who would do it beforehand, and nobody else's release runs on it.
     if command == "migrate" or settings.database_url.startswith("sqlite"):
+        from gateway.migrate import migrate  # noqa: PLC0415  # half a second that processes on PostgreSQL never pay
+
         migrate(settings.database_url)
     if command == "admin":
         admin.app(arguments.rest, prog_name="python -m gateway admin")

@@ -27,8 +27,9 @@ from contracts.errors import ErrorCode
 from gateway.blobs import bucket, commands, s3
 from gateway.blobs.address import Address, parse
 from gateway.blobs.base import new_key
+from gateway.blobs.connecting import open_bucket
 from gateway.blobs.files import FileBlobs
-from gateway.blobs.opening import open_bucket, open_store
+from gateway.blobs.opening import open_store
 from gateway.blobs.s3 import S3Blobs
 from gateway.blobs.threads import AwayError, Threads
 from gateway.settings import GatewaySettings

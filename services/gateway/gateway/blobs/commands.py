@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gateway.blobs.bucket import set_up
-from gateway.blobs.opening import open_bucket
+from gateway.blobs.connecting import open_bucket
 from gateway.settings import GatewaySettings
 from runtime.errors import ServiceError
 
