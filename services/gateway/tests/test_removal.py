@@ -13,11 +13,14 @@ from gateway.blobs.files import FileBlobs
 from gateway.housekeeping import Housekeeper, _made_at
 from gateway.jobs import intake, leases, outcomes
 from gateway.jobs.states import Kind, NewJob
-from gateway.tables import job_secrets, jobs, removals, renders, results
+from gateway.tables import batch_rejects, batches, job_secrets, jobs, removals, renders, results
 from gateway.times import now_plus
 from runtime.errors import ServiceError
 from runtime.ids import new_id
 from tests.fixtures.gateway import Platform
+
+from .test_batches import ended as finished
+from .test_batches import submit
 
 pytestmark = pytest.mark.anyio
 
@@ -116,6 +119,31 @@ async def test_what_has_ended_goes_when_it_is_old(working: Platform, kind: str) 
     await house.tick(ahead=31 * DAY)
     assert (await rows(working))["jobs"] == 0
     assert not objects(working, found["id"])
+
+
+async def test_a_batch_goes_after_the_last_of_its_urls(working: Platform) -> None:
+    listed = [f"{URL}{number}" for number in range(3)]
+    body = {
+        "kind": "capture",
+        "urls": [*listed, "not a url"],
+        "options": {"tier": "static", "outputs": [{"kind": "html"}]},
+    }
+    batch = await finished(working, (await submit(working, body))["id"])
+    path = f"/v1/batches/{batch['id']}"
+    assert len(batch["rejected"]) == 1
+    assert list(working.files.root.rglob("*.html"))
+    house = keeper(working, retention_days=30)
+    for _ in range(2):
+        await house.tick(ahead=29 * DAY)
+    assert (await working.http.get(path)).json() == batch
+    await house.tick(ahead=31 * DAY)
+    assert (await rows(working))["jobs"] == 0
+    assert not list(working.files.root.rglob("*.html"))
+    await house.tick(ahead=31 * DAY)
+    assert (await working.http.get(path)).status_code == 404
+    async with working.parts.db.read() as db:
+        for table in (batches, batch_rejects):
+            assert (await db.execute(select(func.count()).select_from(table))).scalar_one() == 0
 
 
 async def test_a_tenant_may_keep_for_another_time(platform: Platform) -> None:
