@@ -1,6 +1,7 @@
 """Fixtures that every suite may use."""
 
 pytest_plugins = [
+    "tests.fixtures.hanging",
     "tests.fixtures.logs",
     "tests.fixtures.site",
     "tests.fixtures.pages",
