@@ -92,6 +92,35 @@ def test_serve_refuses_to_listen_elsewhere_without_keys() -> None:
     assert "key" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "changes", "status", "said"),
+    [
+        (["serve", "--port", "70000"], {}, 2, "--port"),
+        (["serve"], {"PORT": "seventy"}, 2, "cro: PORT: Input should be a valid integer"),
+        (["doctor"], {"PORT": "-1"}, 2, "cro: PORT: Input should be greater"),
+        (["batch", "run", "urls.txt", "--out", "/proc/out.ndjson"], {}, 1, "cro: No such file or directory: /proc/"),
+    ],
+)
+def test_what_cannot_be_is_named_without_a_trace(
+    arguments: list[str], changes: dict[str, str], status: int, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "urls.txt").write_text("https://shop.test/\n")
+    done = cro(*arguments, env={**environment(), **changes}, cwd=tmp_path)
+    assert done.returncode == status, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("module", "name"), [("gateway", "PORT"), ("analyzer", "PORT"), ("renderer", "PORT")])
+def test_services_name_settings_that_cannot_be(module: str, name: str) -> None:
+    command = [sys.executable, "-m", module, *(["api"] if module == "gateway" else [])]
+    env = {**environment(), name: "seventy"}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert f"{name}: Input should be a valid integer" in line
+
+
 def test_serve_refuses_a_port_in_use(site: Site, tmp_path: Path) -> None:
     port = site.host.split(":")[1]
     done = cro("serve", "--port", port, env=environment(CRO_DATA=str(tmp_path)))

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, NoReturn
 
-import structlog
 import typer
 from pydantic import ValidationError
 from rich.console import Console
@@ -26,6 +25,7 @@ from gateway.captures.schemas import CaptureCreate
 from runtime import logging, netguard, serving, telemetry
 from runtime.errors import ServiceError
 from runtime.netguard import AddressPolicy
+from runtime.settings import unusable
 from standalone import doctor, one_capture, one_page, platform, reach, report_files, terminal
 from standalone.settings import StandaloneSettings
 
@@ -36,15 +36,15 @@ _FIRST_ERROR_STATUS = 400
 _ONE = "One page"
 _MACHINE = "This machine"
 
-log = structlog.get_logger(__name__)
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="markdown")
 
 
 def explain(error: Exception) -> tuple[str, int] | None:
-    """Return the line and the status for an error of the services; the log gets the trace of any other."""
+    """Return the line and the status for an error of the services or of their settings."""
     if isinstance(error, ServiceError):
         return error.detail, _USAGE if error.code.fault in {Fault.CALLER, Fault.TARGET} else 1
-    log.info("command_failed", exc_info=error)
+    if isinstance(error, ValidationError) and error.title.endswith("Settings"):
+        return unusable(error), _USAGE
     return None
 
 
@@ -226,14 +226,14 @@ def _check_writable(option: str, path: Path) -> None:
 @app.command(rich_help_panel=_MACHINE)
 def serve(
     host: Annotated[str, typer.Option(help="Only loopback, as long as there are no API keys.")] = "",
-    port: Annotated[int, typer.Option(help="0 takes a free one.")] = -1,
+    port: Annotated[int | None, typer.Option(min=0, max=65_535, help="0 takes a free one.")] = None,
 ) -> None:
     """Serve the API on this machine: http://127.0.0.1:8000, documentation at /docs."""
     settings = StandaloneSettings()
     logging.configure("cro", settings.log_level)
     telemetry.configure("cro", RELEASE)
     host = host or settings.host
-    port = settings.port if port < 0 else port
+    port = settings.port if port is None else port
     if not _is_loopback(host):
         _end(f"--host {host}: without API keys it listens on loopback only (127.0.0.1 or ::1)", _USAGE)
     application = platform.create_app(platform.Profile(settings.cro_data))

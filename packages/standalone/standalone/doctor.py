@@ -16,6 +16,7 @@ from cro_analyzer.command.endings import CommandEndedError
 from gateway.settings import GatewaySettings
 from renderer.settings import RendererSettings
 from runtime import logging
+from runtime.settings import unusable
 from standalone.checks import LOOKS, Check, Look, Machine, Verdict
 from standalone.settings import StandaloneSettings
 
@@ -53,9 +54,7 @@ def _machine() -> Machine:
             os.environ.get("CRO_API_URL", ""),
         )
     except ValidationError as exc:
-        first = exc.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]).upper() or "settings"
-        raise CommandEndedError(f"{name}: {first['msg']} (docs/settings.md lists every setting)") from exc
+        raise CommandEndedError(unusable(exc)) from exc
 
 
 async def _look(console: Console, machine: Machine, looks: Sequence[Look]) -> list[Check]:

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import structlog
 from prometheus_client import start_http_server
+from pydantic import ValidationError
 
 from gateway import admin
 from gateway.access import plans
@@ -27,6 +28,7 @@ from gateway.worker import Worker
 from runtime import logging, processes, serving, telemetry
 from runtime.client import ServiceClient
 from runtime.errors import ServiceError
+from runtime.settings import unusable
 
 log = structlog.get_logger(__name__)
 
@@ -122,7 +124,11 @@ def main() -> None:
     arguments = parser.parse_args()
     command = arguments.command
     processes.follow()
-    settings = GatewaySettings()
+    try:
+        settings = GatewaySettings()
+    except ValidationError as exc:
+        sys.stderr.write(f"gateway {command}: {unusable(exc)}\n")
+        sys.exit(1)
     logging.configure("gateway", settings.log_level)
     telemetry.configure("gateway", _RELEASE)
     if command == "blobs":

@@ -10,6 +10,7 @@ from renderer.egress.server import EgressServer, control_app
 from renderer.egress.settings import EgressSettings
 from renderer.settings import RendererSettings
 from runtime import logging, serving, telemetry
+from runtime.settings import unusable
 
 _USAGE = "usage: python -m renderer [serve | egress]\n"
 
@@ -24,8 +25,7 @@ def main() -> None:
     try:
         status = command()
     except ValidationError as exc:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc'])).upper()} {e['msg']}".strip() for e in exc.errors())
-        sys.stderr.write(f"{' '.join(sys.argv[1:]) or 'renderer'}: {problems}\n")
+        sys.stderr.write(f"{' '.join(sys.argv[1:]) or 'renderer'}: {unusable(exc)}\n")
         status = 1
     sys.exit(status)
 
