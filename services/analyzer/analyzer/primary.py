@@ -84,7 +84,7 @@ def _utility(element: Element, language: str) -> bool:
         return True
     if words.isdigit() or words in _PAGES or words.endswith("?") or len(words) > _LONGEST_LABEL:
         return True  # pagination, accordion questions, clickable cards
-    if lexicon.equals("utility", words, language):
+    if lexicon.equals("utility", words, language) or lexicon.equals("turning", words, language):
         return True
     acts = lexicon.mentions("strong", words, language)
     if not acts and max(element.box.width, element.box.height) <= _ICON_PX:
