@@ -168,10 +168,11 @@ def _competing(problem: Problem) -> Words:
 def _target_size(problem: Problem) -> Words:
     if problem.fails:
         number = problem.verdict.total
+        named = f"{names}: " if (names := problem.names()) else "Links or buttons without a name, "
         return Words(
             title=f"{count(number, 'control is', 'controls are')} too small to tap reliably on the phone",
-            description=f"{problem.names() or 'They'}: down to {problem.number:g} px with another target right "
-            "beside. A fingertip covers more than that, so visitors hit the wrong one and lose patience.",
+            description=f"{named}down to {problem.number:g} px, with another target right beside. A fingertip covers "
+            "more than that, so visitors hit the wrong one and lose patience.",
             summary="Enlarge the tappable area with padding to at least 24 × 24 px, better 44 × 44 px, or move them "
             "apart.",
             current=f"{problem.number:g} px",
