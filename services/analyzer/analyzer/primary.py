@@ -72,10 +72,12 @@ def shaped(element: Element) -> bool:
 
 
 def social(element: Element) -> bool:
-    """Say whether an element leads to a social network."""
+    """Say whether an element leads to a profile in a social network; a button that says “watch the film” does not."""
     host = addresses.host(element.link.href).removeprefix("www.") if element.link else ""
-    named = lexicon.plain(element.name or element.text)
-    return any(host == site or host.endswith("." + site) for site in _SOCIAL) or named in _SOCIAL_NAMES
+    if lexicon.plain(element.name or element.text) in _SOCIAL_NAMES:
+        return True
+    there = any(host == site or host.endswith("." + site) for site in _SOCIAL)
+    return there and not (shaped(element) and lexicon.mentions("verbs", element.text))
 
 
 def _utility(element: Element, language: str) -> bool:

@@ -44,6 +44,15 @@ def built(facts: PageFacts) -> View:
         ([button("What does it cost?"), button("1"), button("›")], ""),  # noqa: RUF001  # pagination
         ([button_link("Older Posts →", "/2"), button_link("Next page", "/3")], ""),
         ([button_link("Facebook", "https://www.facebook.com/shop", LinkKind.EXTERNAL)], ""),
+        ([button_link("Our page", "https://www.facebook.com/shop", LinkKind.EXTERNAL)], ""),
+        ([link("Watch video", "https://www.youtube.com/watch?v=1", LinkKind.EXTERNAL)], ""),
+        (
+            [
+                button_link("Watch video", "https://www.youtube.com/watch?v=1", LinkKind.EXTERNAL),
+                button("Send message", y=2700),
+            ],
+            "Watch video",
+        ),
         ([button("Accept all", landmark="consent"), button("Subscribe", landmark="dialog")], ""),
         ([link("Buy now", "/buy")], ""),
         ([button("Buy", visible=False)], ""),
