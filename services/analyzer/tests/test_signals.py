@@ -42,6 +42,9 @@ def built(facts: PageFacts) -> View:
         ([button_link("Learn more", "/more"), button("Book a demo", y=460)], "Book a demo"),
         ([button("Menu"), button("Toggle navigation"), button("Search"), button("Log in")], ""),
         ([button("What does it cost?"), button("1"), button("›")], ""),  # noqa: RUF001  # pagination
+        ([button_link(f"Part {n}", f"/{n}", y=100 + 50 * n, height=50) for n in range(3)], ""),
+        ([button_link(f"Buy {n}", f"/{n}", y=100 + 60 * n, height=50) for n in range(3)], "Buy 0"),
+        ([button_link(f"Buy {n}", f"/{n}", y=100 + 50 * n, height=50) for n in range(2)], "Buy 0"),
         ([button_link("Older Posts →", "/2"), button_link("Next page", "/3")], ""),
         ([button_link("Facebook", "https://www.facebook.com/shop", LinkKind.EXTERNAL)], ""),
         ([button_link("Our page", "https://www.facebook.com/shop", LinkKind.EXTERNAL)], ""),
