@@ -2,16 +2,17 @@
 
 import re
 
-from analyzer import lexicon, money
+from analyzer import addresses, lexicon, money
 from analyzer.rules.rule import OFFER, PRICED, PRODUCT, Limits, Proof, Rule, Scope, Verdict, passed, skip
 from analyzer.view import View
-from contracts.facts import Element
+from contracts.facts import Element, Picture
 from contracts.result import Grade, LiftFactor, Outcome, PageType
 
 _REVIEWS = frozenset({"Review", "AggregateRating", "EmployerAggregateRating"})
 _QUOTED = re.compile(r"[\"“„«»‟].{30}")
 _STARS = re.compile(r"[★⭐]|\b[1-5](?:[.,]\d)?\s?(?:/|out of|von|sur|de|su|van|z)\s?5\b", re.IGNORECASE)
 _COUNT = re.compile(r"\d[\d.,' \u00a0\u202f]*(?:k|m|mio|million)?\+?\s+(?:[\w-]+\s+){0,2}?([\w-]+)", re.IGNORECASE)
+_CROWD = re.compile(r"(?<!\w)(\w{4,})\s+(?:of|von|de|di|van|d')?\s*(?:[\w-]+\s+)?(\w+)")
 _LOGOS, _LOGO_HEIGHT_PX, _LOGO_WIDTH_PX, _SAME_ROW_PX = 3, 120, 320, 40
 _HEADING_GAP_PX, _LINE_WORDS = 150, 12
 _UNKNOWN_LANGUAGE = "The page's language is not in the lexicon"
@@ -19,6 +20,9 @@ _UNKNOWN_LANGUAGE = "The page's language is not in the lexicon"
 
 def _counts(view: View) -> bool:
     nouns = lexicon.words("customers", view.language)
+    crowd = lexicon.words("crowd", view.language)
+    if any(noun in nouns and size in crowd for size, noun in _CROWD.findall(view.facts.text.casefold())):
+        return True
     hits = (match for match in _COUNT.finditer(view.facts.text.casefold()) if match.group(1) in nouns)
     return any(int(re.sub(r"\D", "", match.group(0)) or 0) >= 10 or "k" in match.group(0) for match in hits)  # noqa: PLR2004  # "3 users" is a plan's limit, not a proof
 
@@ -37,12 +41,21 @@ def _short(element: Element) -> bool:
     return not element.clickable and 0 < len(element.text.split()) <= _LINE_WORDS
 
 
+def _empty(picture: Picture) -> bool:
+    return picture.complete and picture.natural_width == 0 and not addresses.drawing(picture.src)
+
+
 def _logo_row(view: View) -> bool:
     rows: dict[int, list[Element]] = {}
     for element in view.seen:
         box = element.box
         small = box.height <= _LOGO_HEIGHT_PX and box.width <= _LOGO_WIDTH_PX
-        if element.picture is not None and small and element.landmark not in {"nav", "footer", "header"}:
+        if (
+            element.picture is not None
+            and small
+            and not _empty(element.picture)
+            and element.landmark not in {"nav", "footer", "header"}
+        ):
             rows.setdefault(round((box.y + box.height / 2) / _SAME_ROW_PX), []).append(element)
     return any(len(row) >= _LOGOS and _introduced(view, row) for row in rows.values())
 
