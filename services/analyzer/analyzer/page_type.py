@@ -11,9 +11,9 @@ _PRICING_PATH = re.compile(r"/(pricing|prices|plans|preise|tarife|tarifs|precios
 _ARTICLE_PATH = re.compile(r"/(blog|news|article|articles|docs|wiki|magazin|actualites)(/|$|\.)")
 _SERVICE_PATH = re.compile(
     r"/(contact|contact[-_]us|kontakt|contacto|contatti|contato|about|about[-_]us|ueber[-_]uns|a[-_]propos|faqs?|help|"
-    r"support|log[-_]?in|sign[-_]?in|imprint|impressum|privacy|datenschutz|terms|legal)(/|$|\.)"
+    r"support|log[-_]?in|sign[-_]?(?:in|up)|register|password|imprint|impressum|privacy|datenschutz|terms|legal)(/|$|\.)"
 )
-"""Pages that answer a question or let a customer in: they are no offer, so nothing has to sell on them."""
+"""Pages that answer a question or take a customer on: they are no offer, so nothing has to sell on them."""
 
 _PRODUCT = frozenset({"Product", "ProductGroup", "Vehicle"})
 _LISTS = frozenset({"ItemList", "CollectionPage", "SearchResultsPage"})

@@ -101,6 +101,8 @@ def test_an_action_inside_a_popup_is_not_the_pages() -> None:
         (page(button("Start"), url="https://shop.test/contact-us.html"), PageType.OTHER),
         (page(button("Start"), url="https://shop.test/en/about/"), PageType.OTHER),
         (page(button("Start"), url="https://shop.test/contacts-app"), PageType.LANDING),
+        (page(button("Create account"), url="https://shop.test/register.html"), PageType.OTHER),
+        (page(button("Create account"), url="https://shop.test/sign-up"), PageType.OTHER),
         (page(button("Start"), link("Older Posts →", "/2")), PageType.OTHER),
         (page(meta={"json_ld_types": ["Article"]}), PageType.OTHER),
         (page(meta={"json_ld_types": ["Product"]}), PageType.PRODUCT),
