@@ -15,7 +15,20 @@ from contracts.facts import LinkKind, PageFacts, Style
 from contracts.geometry import DESKTOP, Box, ViewportName
 from contracts.render import Section
 from contracts.result import Asset, Finding, Outcome, Reach, Reliability, Severity
-from tests.fixtures.page_facts import Views, both, button, button_link, heading, image, link, overlay, page, paragraph
+from tests.fixtures.page_facts import (
+    Views,
+    both,
+    button,
+    button_link,
+    form,
+    heading,
+    image,
+    link,
+    overlay,
+    page,
+    paragraph,
+)
+from tests.fixtures.page_facts import field as entry
 
 FULL = Box(x=0, y=0, width=1440, height=3000)
 PIXELS = Pixels(
@@ -155,6 +168,8 @@ def test_one_thing_is_spoken_of_as_one() -> None:
 def test_controls_without_a_name_are_called_so() -> None:
     icons = [link("", "https://x.test/", x=x, width=20, height=4) for x in (8, 28)]
     (one,) = [f for f in found(both(*icons), "cta.target_size") if "too small" in f.title]
+    fields = both(entry(label="", label_source="none", control=""), forms=[form()])
+    assert only(fields, "form.labels").description.startswith("No label is tied")
     assert one.description.startswith("Links or buttons without a name, down to 4 px, with")
 
 

@@ -39,9 +39,10 @@ def _labels(problem: Problem) -> Words:
             hypothesis="If every field keeps its name while it is filled in, then fewer visitors abandon the form, "
             "because they can check what they typed.",
         )
+    opening = f"{names}: no" if names else "No"
     return Words(
         title=f"{count(number, 'field has', 'fields have')} no label",
-        description=f"{names + ': ' if names else ''}no label is tied to "
+        description=f"{opening} label is tied to "
         f"{'this field' if number == 1 else 'these fields'} in the code. Screen readers announce an anonymous box, "
         "voice input cannot reach it, and a tap on the text beside it does nothing.",
         summary="Tie a label element to each field (for and id), or add an aria-label.",
