@@ -69,7 +69,7 @@ def _social_proof(view: View, _limits: Limits) -> list[Verdict]:
     if set(facts.meta.json_ld_types) & _REVIEWS:
         return passed("rating data")
     signs = {
-        "stars": bool(_STARS.search(facts.text)),
+        "stars": facts.star_rows > 0 or bool(_STARS.search(facts.text)),
         "quotation": _quotes(view),
         "customer words": lexicon.mentions("praise", facts.text, view.language),
         "customer count": _counts(view),
