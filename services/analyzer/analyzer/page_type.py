@@ -68,7 +68,7 @@ def _is_landing(facts: PageFacts, language: str) -> bool:
     depth = len([part for part in addresses.path(facts.url).split("/") if part])
     if _is_article(facts) or facts.text_stats.words > _LONG_READ:
         return False
-    return depth < _DEEP_PATH or primary.choose(primary.candidates(facts, language), language) is not None
+    return depth < _DEEP_PATH or any(not primary.in_bar(action) for action in primary.candidates(facts, language))
 
 
 def detect(facts: PageFacts, language: str) -> PageType:

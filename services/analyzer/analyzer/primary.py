@@ -82,12 +82,21 @@ def social(element: Element) -> bool:
     return there and not (shaped(element) and lexicon.mentions("verbs", element.text))
 
 
+def _opens_menu(element: Element, language: str) -> bool:
+    """Say whether a plain word of the navigation is a button only because it opens a menu."""
+    style = element.style
+    bare = style is not None and not style.filled and style.border_px < 1
+    return bare and element.landmark == "nav" and not lexicon.mentions("verbs", label(element), language)
+
+
 def _utility(element: Element, language: str) -> bool:
     words = label(element)
     if element.landmark in _UTILITY_LANDMARKS or element.role in _CONTROL_ROLES or social(element):
         return True
     if words.isdigit() or words in _PAGES or words.endswith("?") or len(words) > _LONGEST_LABEL:
         return True  # pagination, accordion questions, clickable cards
+    if not lexicon.plain(words) or _opens_menu(element, language):
+        return True
     if lexicon.equals("utility", words, language) or lexicon.equals("turning", words, language):
         return True
     acts = lexicon.mentions("strong", words, language)

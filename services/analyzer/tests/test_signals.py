@@ -42,6 +42,10 @@ def built(facts: PageFacts) -> View:
         ([button_link("Learn more", "/more"), button("Book a demo", y=460)], "Book a demo"),
         ([button("Menu"), button("Toggle navigation"), button("Search"), button("Log in")], ""),
         ([button("What does it cost?"), button("1"), button("›")], ""),  # noqa: RUF001  # pagination
+        ([button("Products", filled=False, y=20, landmark="nav"), button("Pricing", y=20, landmark="nav")], "Pricing"),
+        ([button("Products", filled=False, y=20, landmark="nav")], ""),
+        ([button("Get started", filled=False, y=20, landmark="nav")], "Get started"),
+        ([button("...")], ""),
         ([button_link(f"Part {n}", f"/{n}", y=100 + 50 * n, height=50) for n in range(3)], ""),
         ([button_link(f"Buy {n}", f"/{n}", y=100 + 60 * n, height=50) for n in range(3)], "Buy 0"),
         ([button_link(f"Buy {n}", f"/{n}", y=100 + 50 * n, height=50) for n in range(2)], "Buy 0"),
@@ -96,6 +100,12 @@ def test_an_action_inside_a_popup_is_not_the_pages() -> None:
     [
         (page(button("Start")), PageType.LANDING),
         (page(url="https://shop.test/a/b/c"), PageType.OTHER),
+        (page(button("Start"), url="https://shop.test/a/b/c"), PageType.LANDING),
+        (page(button("Buy", y=20, landmark="nav"), url="https://shop.test/a/b/c"), PageType.OTHER),
+        (
+            page(button("Sign up", y=20, landmark="nav"), button("Submit"), url="https://shop.test/a/b/c"),
+            PageType.LANDING,
+        ),
         (page(url="https://shop.test/blog/why"), PageType.OTHER),
         (page(url="https://shop.test/blog"), PageType.OTHER),
         (page(button("Start"), url="https://shop.test/contact-us.html"), PageType.OTHER),
