@@ -12,16 +12,22 @@ _REVIEWS = frozenset({"Review", "AggregateRating", "EmployerAggregateRating"})
 _QUOTED = re.compile(r"[\"“„«»‟].{30}")
 _STARS = re.compile(r"[★⭐]|\b[1-5](?:[.,]\d)?\s?(?:/|out of|von|sur|de|su|van|z)\s?5\b", re.IGNORECASE)
 _COUNT = re.compile(r"\d[\d.,' \u00a0\u202f]*(?:k|m|mio|million)?\+?\s+(?:[\w-]+\s+){0,2}?([\w-]+)", re.IGNORECASE)
-_CROWD = re.compile(r"(?<!\w)(\w{4,})\s+(?:of|von|de|di|van|d')?\s*(?:[\w-]+\s+)?(\w+)")
+_CROWD_WORDS = 3
 _LOGOS, _LOGO_HEIGHT_PX, _LOGO_WIDTH_PX, _SAME_ROW_PX = 3, 120, 320, 40
 _HEADING_GAP_PX, _LINE_WORDS = 150, 12
 _UNKNOWN_LANGUAGE = "The page's language is not in the lexicon"
 
 
+def _crowd(view: View, nouns: frozenset[str]) -> bool:
+    crowd, said = lexicon.words("crowd", view.language), lexicon.plain(view.facts.text).split()
+    return any(
+        nouns.intersection(said[at + 1 : at + 1 + _CROWD_WORDS]) for at, word in enumerate(said) if word in crowd
+    )
+
+
 def _counts(view: View) -> bool:
     nouns = lexicon.words("customers", view.language)
-    crowd = lexicon.words("crowd", view.language)
-    if any(noun in nouns and size in crowd for size, noun in _CROWD.findall(view.facts.text.casefold())):
+    if _crowd(view, nouns):
         return True
     hits = (match for match in _COUNT.finditer(view.facts.text.casefold()) if match.group(1) in nouns)
     return any(int(re.sub(r"\D", "", match.group(0)) or 0) >= 10 or "k" in match.group(0) for match in hits)  # noqa: PLR2004  # "3 users" is a plan's limit, not a proof
