@@ -165,6 +165,11 @@ def test_one_thing_is_spoken_of_as_one() -> None:
     assert only(both(heading("About us", level=3)), "headline.present").title.endswith("“About us” is not marked as h1")
 
 
+def test_code_is_quoted_as_code() -> None:
+    one = only(both(button_link("Buy now", "#", LinkKind.ANCHOR)), "cta.dead_target")
+    assert one.suggestion.current == 'href="#"'
+
+
 def test_controls_without_a_name_are_called_so() -> None:
     icons = [link("", "https://x.test/", x=x, width=20, height=4) for x in (8, 28)]
     (one,) = [f for f in found(both(*icons), "cta.target_size") if "too small" in f.title]

@@ -86,7 +86,7 @@ def _social_proof(view: View, _limits: Limits) -> list[Verdict]:
         return passed(found)
     if view.language not in lexicon.languages():
         return skip(_UNKNOWN_LANGUAGE)
-    return [Verdict(Outcome.WARN, "none", (Proof("social_proof", "none", "one of five kinds"),))]
+    return [Verdict(Outcome.WARN, "none", (Proof("social_proof", "none", "at least one kind"),))]
 
 
 def _returns(view: View, _limits: Limits) -> list[Verdict]:

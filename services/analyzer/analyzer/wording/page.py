@@ -40,11 +40,11 @@ def _oversized(problem: Problem) -> Words:
     return Words(
         title=f"{count(number, 'image is', 'images are')} heavier than needed {problem.where}",
         description=f"{largest} {first.value} kB and is shown at {box.width:.0f} × {box.height:.0f} px."
-        f"{wasted} Heavy pictures are what phone visitors wait for.",
+        f"{wasted} Heavy pictures are what visitors wait for, most of all on phones.",
         summary="Export the pictures at the size shown, as WebP or AVIF, and offer smaller ones through srcset.",
         current=current,
         proposed=f"{box.width * density:.0f} × {box.height * density:.0f} px, WebP, below 100 kB",
-        hypothesis="If the pictures arrive sooner, then fewer phone visitors leave, because they see the offer before "
+        hypothesis="If the pictures arrive sooner, then fewer visitors leave, because they see the offer before "
         "their patience ends.",
     )
 
