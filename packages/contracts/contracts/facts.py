@@ -77,6 +77,7 @@ class FormField(Wire):
     label: str = ""
     label_source: LabelSource = LabelSource.NONE
     placeholder: str = ""
+    beside: str = Field("", description="a visible label that nothing in the code ties to this field")
     required: bool = False
     autocomplete: str = ""
     inputmode: str = ""
