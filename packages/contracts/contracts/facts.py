@@ -77,6 +77,7 @@ class FormField(Wire):
     label: str = ""
     label_source: LabelSource = LabelSource.NONE
     placeholder: str = ""
+    beside: str = Field("", description="a visible label that nothing in the code ties to this field")
     required: bool = False
     autocomplete: str = ""
     inputmode: str = ""
@@ -259,6 +260,7 @@ class PageFacts(Wire):
     overlays: list[Overlay] = Field(default_factory=list)
     text: str = Field("", description="visible text in reading order, capped")
     text_stats: TextStats = TextStats()
+    star_rows: int = Field(0, description="rows of three to ten icons that are called stars: ratings")
     network: Network = Network()
     performance: Performance = Performance()
     axe: Axe | None = Field(None, description="None: not asked for, or it could not run")

@@ -21,3 +21,9 @@ def host(url: str) -> str:
 def path(url: str) -> str:
     """Return the path in lower case."""
     return split(url).path.casefold()
+
+
+def drawing(src: str) -> bool:
+    """Say whether a picture's address is that of an SVG: it may have no pixels of its own."""
+    lowered = src.casefold()
+    return lowered.startswith("data:image/svg") or lowered.partition("?")[0].endswith(".svg")

@@ -8,7 +8,13 @@ from contracts.result import PageType
 
 _CHECKOUT_PATH = re.compile(r"/(checkout|kasse|payment|commande|cassa|afrekenen|finalizar-compra)(/|$|\.)")
 _PRICING_PATH = re.compile(r"/(pricing|prices|plans|preise|tarife|tarifs|precios|prezzi|prijzen|precos|cennik)(/|$|\.)")
-_ARTICLE_PATH = re.compile(r"/(blog|news|article|articles|docs|wiki|magazin|actualites)/.+")
+_ARTICLE_PATH = re.compile(r"/(blog|news|article|articles|docs|wiki|magazin|actualites)(/|$|\.)")
+_SERVICE_PATH = re.compile(
+    r"/(contact|contact[-_]us|kontakt|contacto|contatti|contato|about|about[-_]us|ueber[-_]uns|a[-_]propos|faqs?|help|"
+    r"support|log[-_]?in|sign[-_]?(?:in|up)|register|password|imprint|impressum|privacy|datenschutz|terms|legal)(/|$|\.)"
+)
+"""Pages that answer a question or take a customer on: they are no offer, so nothing has to sell on them."""
+
 _PRODUCT = frozenset({"Product", "ProductGroup", "Vehicle"})
 _LISTS = frozenset({"ItemList", "CollectionPage", "SearchResultsPage"})
 _ARTICLES = frozenset({"Article", "BlogPosting", "NewsArticle", "TechArticle", "FAQPage", "QAPage"})
@@ -51,11 +57,18 @@ def _is_article(facts: PageFacts) -> bool:
     return declared or _ARTICLE_PATH.search(addresses.path(facts.url)) is not None
 
 
+def _is_list(facts: PageFacts, language: str) -> bool:
+    links = (e for e in facts.elements if e.visible and e.link is not None)
+    return any(lexicon.equals("turning", primary.label(link), language) for link in links)
+
+
 def _is_landing(facts: PageFacts, language: str) -> bool:
+    if _is_list(facts, language) or _SERVICE_PATH.search(addresses.path(facts.url)):
+        return False
     depth = len([part for part in addresses.path(facts.url).split("/") if part])
     if _is_article(facts) or facts.text_stats.words > _LONG_READ:
         return False
-    return depth < _DEEP_PATH or primary.choose(primary.candidates(facts, language), language) is not None
+    return depth < _DEEP_PATH or any(not primary.in_bar(action) for action in primary.candidates(facts, language))
 
 
 def detect(facts: PageFacts, language: str) -> PageType:

@@ -1,10 +1,11 @@
 """Which elements ask the visitor to act, and which of them is the page's main action.
 
 A candidate is a button, a submit input, or a link that looks like a button, visible and named, and no utility
-(menu, search, login, consent, social, carousel). The main action is the candidate with the highest score of verb,
-filled style, area and position; on a tie the higher one on the page.
+(menu, search, login, consent, social, carousel) nor an entry of a list of links. The main action is the candidate with
+the highest score of verb, filled style, area and position; on a tie the higher one on the page.
 """
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 
@@ -52,6 +53,7 @@ _BAR_PX = 110
 _ICON_PX = 40
 _LARGE_PX2 = 16_000
 _LONGEST_LABEL = 60
+_TOUCHING_PX, _LEAST_ROWS = 2, 3
 
 
 def label(element: Element) -> str:
@@ -72,10 +74,19 @@ def shaped(element: Element) -> bool:
 
 
 def social(element: Element) -> bool:
-    """Say whether an element leads to a social network."""
+    """Say whether an element leads to a profile in a social network; a button that says “watch the film” does not."""
     host = addresses.host(element.link.href).removeprefix("www.") if element.link else ""
-    named = lexicon.plain(element.name or element.text)
-    return any(host == site or host.endswith("." + site) for site in _SOCIAL) or named in _SOCIAL_NAMES
+    if lexicon.plain(element.name or element.text) in _SOCIAL_NAMES:
+        return True
+    there = any(host == site or host.endswith("." + site) for site in _SOCIAL)
+    return there and not (shaped(element) and lexicon.mentions("verbs", element.text))
+
+
+def _opens_menu(element: Element, language: str) -> bool:
+    """Say whether a plain word of the navigation is a button only because it opens a menu."""
+    style = element.style
+    bare = style is not None and not style.filled and style.border_px < 1
+    return bare and element.landmark == "nav" and not lexicon.mentions("verbs", label(element), language)
 
 
 def _utility(element: Element, language: str) -> bool:
@@ -84,7 +95,9 @@ def _utility(element: Element, language: str) -> bool:
         return True
     if words.isdigit() or words in _PAGES or words.endswith("?") or len(words) > _LONGEST_LABEL:
         return True  # pagination, accordion questions, clickable cards
-    if lexicon.equals("utility", words, language):
+    if not lexicon.plain(words) or _opens_menu(element, language):
+        return True
+    if lexicon.equals("utility", words, language) or lexicon.equals("turning", words, language):
         return True
     acts = lexicon.mentions("strong", words, language)
     if not acts and max(element.box.width, element.box.height) <= _ICON_PX:
@@ -122,12 +135,32 @@ def _shaped(facts: PageFacts) -> Iterator[Element]:
             yield badge
 
 
+def _rows(shaped_: list[Element]) -> set[str]:
+    """Return the ids of links that touch each other in a column of equal width: a menu's entries, not buttons."""
+    columns: dict[tuple[float, float], list[Element]] = {}
+    for element in shaped_:
+        if element.tag == "a":
+            columns.setdefault((round(element.box.x), round(element.box.width)), []).append(element)
+    rows: set[str] = set()
+    for column in columns.values():
+        column.sort(key=lambda e: e.box.y)
+        touching = [b for a, b in itertools.pairwise(column) if abs(a.box.y + a.box.height - b.box.y) <= _TOUCHING_PX]
+        if len(touching) + 1 >= _LEAST_ROWS:
+            rows |= {e.id for a, b in itertools.pairwise(column) if b in touching for e in (a, b)}
+    return rows
+
+
 def candidates(facts: PageFacts, language: str) -> tuple[Element, ...]:
     """Return the actions of a page in document order."""
+    shaped_ = list(_shaped(facts))
+    rows = _rows(shaped_)
     return tuple(
         element
-        for element in _shaped(facts)
-        if label(element) and not _utility(element, language) and not _in_overlay(element, facts.overlays)
+        for element in shaped_
+        if element.id not in rows
+        and label(element)
+        and not _utility(element, language)
+        and not _in_overlay(element, facts.overlays)
     )
 
 

@@ -16,6 +16,7 @@ from contracts.analyze import Preset
 from evals import model, real, seeded, seeds
 from evals.rendering import Rendered
 from runtime import logging
+from tests.fixtures.pages import PACKAGES
 
 RESULTS = Path(__file__).parent / "results"
 LEAST = 0.98
@@ -57,7 +58,7 @@ async def _model(runs: list[dict[str, Rendered]], arguments: argparse.Namespace)
         return
     spending = model.Spending(arguments.ai_budget)
     async with judge:
-        renders = {name: rendered.result for name, rendered in runs[0].items()}
+        renders = {name: runs[0][name].result for name in PACKAGES}
         results = await model.judge_pages(renders, judge, arguments.preset, spending)
     _write(arguments.results, model.title(results), model.table(results, spending))
 

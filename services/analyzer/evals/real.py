@@ -1,4 +1,4 @@
-"""The six real pages: what the rules report against what a person found, and whether a second run says the same."""
+"""Real pages: what the rules report against what a person found, and whether a second run says the same."""
 
 import tomllib
 from collections.abc import Mapping
@@ -83,12 +83,12 @@ def measured(name: str, rendered: Rendered) -> Measured:
 
 
 async def render(times: int = 2) -> list[dict[str, Rendered]]:
-    """Render the six pages as analyses do, several times."""
-    for name in pages.PACKAGES:
-        pages.fetch(name)
+    """Render the pages as analyses do, several times."""
+    paths = {name: f"{pages.fetch(name).name}/index.html" for name in pages.PACKAGES}
+    paths |= {name: pages.fetch_template(template) for name, template in pages.TEMPLATES.items()}
     server = pages.serve(pages.CACHE)
     host = f"127.0.0.1:{server.server_port}"
-    urls = {name: f"http://{host}/{name}/index.html" for name in pages.PACKAGES}
+    urls = {name: f"http://{host}/{path}" for name, path in paths.items()}
     async with studio(host) as opened:
         runs = [await each(opened, urls) for _ in range(times)]
     server.shutdown()

@@ -15,7 +15,20 @@ from contracts.facts import LinkKind, PageFacts, Style
 from contracts.geometry import DESKTOP, Box, ViewportName
 from contracts.render import Section
 from contracts.result import Asset, Finding, Outcome, Reach, Reliability, Severity
-from tests.fixtures.page_facts import Views, both, button, button_link, heading, image, overlay, page, paragraph
+from tests.fixtures.page_facts import (
+    Views,
+    both,
+    button,
+    button_link,
+    form,
+    heading,
+    image,
+    link,
+    overlay,
+    page,
+    paragraph,
+)
+from tests.fixtures.page_facts import field as entry
 
 FULL = Box(x=0, y=0, width=1440, height=3000)
 PIXELS = Pixels(
@@ -139,6 +152,30 @@ def test_texts_read_well() -> None:
         assert not re.search(r"\d+\s?% (more|uplift|increase)|might|maybe|perhaps", " ".join(texts), re.IGNORECASE)
         if one.suggestion.hypothesis:
             assert re.match(r"If .+ then .+ because .+", one.suggestion.hypothesis)
+
+
+def test_one_thing_is_spoken_of_as_one() -> None:
+    pictures = [image("https://shop.test/a.jpg", y=y, natural_width=0, natural_height=0, complete=True) for y in (1, 2)]
+    assert "“a.jpg” stays empty." in only(both(*pictures), "media.broken").description
+    heavy = image("https://shop.test/b.jpg", natural_width=4000, natural_height=3000, transferred_bytes=900_000)
+    assert "“b.jpg” weighs 900 kB" in only(both(heavy), "media.oversized").description
+    faint = paragraph("Read me " * 20, contrast=4.4, color="#787878")
+    stats = {"characters": 1000, "characters_failing_aa": 160}
+    assert "(large text 3:1): “Read me" in only(both(faint, stats=stats), "copy.text_contrast").description
+    assert only(both(heading("About us", level=3)), "headline.present").title.endswith("“About us” is not marked as h1")
+
+
+def test_code_is_quoted_as_code() -> None:
+    one = only(both(button_link("Buy now", "#", LinkKind.ANCHOR)), "cta.dead_target")
+    assert one.suggestion.current == 'href="#"'
+
+
+def test_controls_without_a_name_are_called_so() -> None:
+    icons = [link("", "https://x.test/", x=x, width=20, height=4) for x in (8, 28)]
+    (one,) = [f for f in found(both(*icons), "cta.target_size") if "too small" in f.title]
+    fields = both(entry(label="", label_source="none", control=""), forms=[form()])
+    assert only(fields, "form.labels").description.startswith("No label is tied")
+    assert one.description.startswith("Links or buttons without a name, down to 4 px, with")
 
 
 def test_control_and_direction_characters_never_reach_a_text() -> None:

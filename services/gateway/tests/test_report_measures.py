@@ -23,6 +23,8 @@ from gateway.report.measures import measures, number, quantity, swatch
         (1234567, "", "1,234,567"),
         (0.1234, "", "0.12"),
         (12, "words", "12 words"),
+        (1, "links", "1 link"),
+        (1, "px", "1 px"),
         ("submit", "px", "submit"),
         (math.inf, "px", "unknown px"),
     ],

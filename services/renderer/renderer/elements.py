@@ -122,6 +122,7 @@ def _field(value: Json, forms: Mapping[int, int]) -> FormField | None:
         label=raw.text(row.get("label"), _NAME),
         label_source=LabelSource(source) if source in list(LabelSource) else LabelSource.NONE,
         placeholder=raw.text(row.get("placeholder"), _NAME),
+        beside=raw.text(row.get("beside"), _NAME),
         required=row.get("required") is True,
         autocomplete=raw.text(row.get("autocomplete"), 100),
         inputmode=raw.token(row.get("inputmode")),

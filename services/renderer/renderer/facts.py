@@ -80,6 +80,7 @@ def parse(raw_facts: str, viewport: Viewport, network: Network) -> PageFacts:
         forms=[found for _, found in forms],
         overlays=[found for _, found in overlays],
         text=raw.prose(page.get("text"), TEXT_CAP),
+        star_rows=int(raw.number(page.get("star_rows"), 0, ELEMENT_CAP)),
         text_stats=_stats(raw.child(page.get("text_stats"))),
         network=network,
         performance=_performance(raw.child(page.get("performance"))),

@@ -67,7 +67,7 @@ def fillable(control: Control) -> bool:
 
 def _caption(control: Control) -> str:
     field = control.field
-    return field.label or field.placeholder or control.element.name or field.name
+    return field.beside or field.label or field.placeholder or control.element.name or field.name
 
 
 def _count(view: View, form: Form, limits: Limits) -> Verdict:
@@ -91,10 +91,16 @@ def _labels(view: View, _limits: Limits) -> list[Verdict]:
     if not view.fields:
         return skip(_NO_FIELDS)
     verdicts = []
-    bad = (LabelSource.NONE, Outcome.FAIL, ""), (LabelSource.PLACEHOLDER, Outcome.WARN, "placeholder")
-    for source, outcome, variant in bad:
-        hit = [control for control in view.fields if control.field.label_source is source]
-        proofs = tuple(Proof("label", source.value, "label", element=c.element, text=_caption(c)) for c in hit)
+    placed = [control for control in view.fields if control.field.label_source is LabelSource.PLACEHOLDER]
+    bad = (
+        ([c for c in view.fields if c.field.label_source is LabelSource.NONE], Outcome.FAIL, ""),
+        ([c for c in placed if c.field.beside], Outcome.WARN, "untied"),
+        ([c for c in placed if not c.field.beside], Outcome.WARN, "placeholder"),
+    )
+    for hit, outcome, variant in bad:
+        proofs = tuple(
+            Proof("label", c.field.label_source.value, "label", element=c.element, text=_caption(c)) for c in hit
+        )
         if hit:
             verdicts.append(Verdict(outcome, len(hit), proofs, variant, total=len(hit)))
     return verdicts or passed(0)
@@ -178,7 +184,8 @@ RULES = (
     ),
     Rule(
         id="form.labels",
-        definition="A field without a programmatic label: fail. A field named by its placeholder alone: warn.",
+        definition="A field without a programmatic label: fail. A field named by its placeholder alone, or with "
+        "a visible label that is not tied to it: warn.",
         factor=LiftFactor.CLARITY,
         category="form",
         grade=Grade.A,

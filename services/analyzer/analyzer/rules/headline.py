@@ -34,13 +34,21 @@ def _large(view: View, px: float) -> list[Element]:
     ]
 
 
+def _lower(view: View) -> list[Element]:
+    """Return headings of a lower level in the first screen: a small title is a title all the same."""
+    return [
+        e for e in view.seen if e.heading_level > 1 and e.first_screen > 0 and e.text.strip() and e.landmark != "nav"
+    ]
+
+
 def _present(view: View, limits: Limits) -> list[Verdict]:
     titles, px = _titles(view), limits["px"]
     large = _large(view, px) or [title for title in titles if title.first_screen > 0 and not title.text.strip()]
-    if not titles and not large:
+    named = large or _lower(view)
+    if not titles and not named:
         return [Verdict(Outcome.FAIL, 0, variant="missing")]
     if not titles:
-        biggest = max(large, key=lambda e: e.style.font_px if e.style else 0)
+        biggest = max(named, key=lambda e: e.style.font_px if e.style else 0)
         proof = Proof("level_one_headings", 0, 1, "headings", biggest)
         return [Verdict(Outcome.FAIL, 0, (proof,), "untagged", subject=biggest.text)]
     if not large:
@@ -83,8 +91,8 @@ def _density(view: View, limits: Limits) -> list[Verdict]:
 RULES = (
     Rule(
         id="headline.present",
-        definition="No visible h1, or no text of at least 24 px in the first screen: fail. More than one visible h1: "
-        "warn.",
+        definition="No visible h1, or no text of at least 24 px in the first screen: fail; worst where no "
+        "other heading stands there either. More than one visible h1: warn.",
         factor=LiftFactor.VALUE_PROPOSITION,
         category="headline",
         grade=Grade.C,

@@ -15,11 +15,6 @@ def _pictures(view: View) -> list[tuple[Element, Picture]]:
     return [(e, e.picture) for e in view.seen if e.picture is not None and e.tag in {"img", "input", "picture"}]
 
 
-def _vector(picture: Picture) -> bool:
-    src = picture.src.casefold()
-    return src.startswith("data:image/svg") or src.partition("?")[0].endswith(".svg")
-
-
 def file_name(src: str) -> str:
     """Return the last part of an address, short enough for a sentence."""
     return addresses.split(src).path.rstrip("/").rpartition("/")[2][:60] or "picture"
@@ -33,7 +28,9 @@ def _broken(view: View, _limits: Limits) -> list[Verdict]:
     proofs = []
     for element, picture in pictures:
         failed = statuses.get(picture.src)
-        empty = picture.complete and picture.natural_width == 0 and not picture.lazy and not _vector(picture)
+        empty = (
+            picture.complete and picture.natural_width == 0 and not picture.lazy and not addresses.drawing(picture.src)
+        )
         if failed is not None or (empty and picture.src):
             value: float | str = failed if failed is not None else "no pixels"
             proofs.append(Proof("image", value, "loaded", element=element, text=file_name(picture.src)))
@@ -65,7 +62,7 @@ def _excess(element: Element, picture: Picture, density: float) -> float:
 
 
 def _oversized(view: View, limits: Limits) -> list[Verdict]:
-    known = {p.src: (e, p) for e, p in _pictures(view) if p.transferred_bytes and not _vector(p)}
+    known = {p.src: (e, p) for e, p in _pictures(view) if p.transferred_bytes and not addresses.drawing(p.src)}
     if not known:
         return skip("The size of no image is known")
     density = view.facts.viewport.device_scale_factor

@@ -2,23 +2,33 @@
 
 import re
 
-from analyzer import lexicon, money
+from analyzer import addresses, lexicon, money
 from analyzer.rules.rule import OFFER, PRICED, PRODUCT, Limits, Proof, Rule, Scope, Verdict, passed, skip
 from analyzer.view import View
-from contracts.facts import Element
+from contracts.facts import Element, Picture
 from contracts.result import Grade, LiftFactor, Outcome, PageType
 
 _REVIEWS = frozenset({"Review", "AggregateRating", "EmployerAggregateRating"})
 _QUOTED = re.compile(r"[\"“„«»‟].{30}")
 _STARS = re.compile(r"[★⭐]|\b[1-5](?:[.,]\d)?\s?(?:/|out of|von|sur|de|su|van|z)\s?5\b", re.IGNORECASE)
 _COUNT = re.compile(r"\d[\d.,' \u00a0\u202f]*(?:k|m|mio|million)?\+?\s+(?:[\w-]+\s+){0,2}?([\w-]+)", re.IGNORECASE)
+_CROWD_WORDS = 3
 _LOGOS, _LOGO_HEIGHT_PX, _LOGO_WIDTH_PX, _SAME_ROW_PX = 3, 120, 320, 40
 _HEADING_GAP_PX, _LINE_WORDS = 150, 12
 _UNKNOWN_LANGUAGE = "The page's language is not in the lexicon"
 
 
+def _crowd(view: View, nouns: frozenset[str]) -> bool:
+    crowd, said = lexicon.words("crowd", view.language), lexicon.plain(view.facts.text).split()
+    return any(
+        nouns.intersection(said[at + 1 : at + 1 + _CROWD_WORDS]) for at, word in enumerate(said) if word in crowd
+    )
+
+
 def _counts(view: View) -> bool:
     nouns = lexicon.words("customers", view.language)
+    if _crowd(view, nouns):
+        return True
     hits = (match for match in _COUNT.finditer(view.facts.text.casefold()) if match.group(1) in nouns)
     return any(int(re.sub(r"\D", "", match.group(0)) or 0) >= 10 or "k" in match.group(0) for match in hits)  # noqa: PLR2004  # "3 users" is a plan's limit, not a proof
 
@@ -37,12 +47,21 @@ def _short(element: Element) -> bool:
     return not element.clickable and 0 < len(element.text.split()) <= _LINE_WORDS
 
 
+def _empty(picture: Picture) -> bool:
+    return picture.complete and picture.natural_width == 0 and not addresses.drawing(picture.src)
+
+
 def _logo_row(view: View) -> bool:
     rows: dict[int, list[Element]] = {}
     for element in view.seen:
         box = element.box
         small = box.height <= _LOGO_HEIGHT_PX and box.width <= _LOGO_WIDTH_PX
-        if element.picture is not None and small and element.landmark not in {"nav", "footer", "header"}:
+        if (
+            element.picture is not None
+            and small
+            and not _empty(element.picture)
+            and element.landmark not in {"nav", "footer", "header"}
+        ):
             rows.setdefault(round((box.y + box.height / 2) / _SAME_ROW_PX), []).append(element)
     return any(len(row) >= _LOGOS and _introduced(view, row) for row in rows.values())
 
@@ -56,7 +75,7 @@ def _social_proof(view: View, _limits: Limits) -> list[Verdict]:
     if set(facts.meta.json_ld_types) & _REVIEWS:
         return passed("rating data")
     signs = {
-        "stars": bool(_STARS.search(facts.text)),
+        "stars": facts.star_rows > 0 or bool(_STARS.search(facts.text)),
         "quotation": _quotes(view),
         "customer words": lexicon.mentions("praise", facts.text, view.language),
         "customer count": _counts(view),
@@ -67,7 +86,7 @@ def _social_proof(view: View, _limits: Limits) -> list[Verdict]:
         return passed(found)
     if view.language not in lexicon.languages():
         return skip(_UNKNOWN_LANGUAGE)
-    return [Verdict(Outcome.WARN, "none", (Proof("social_proof", "none", "one of five kinds"),))]
+    return [Verdict(Outcome.WARN, "none", (Proof("social_proof", "none", "at least one kind"),))]
 
 
 def _returns(view: View, _limits: Limits) -> list[Verdict]:

@@ -37,7 +37,7 @@ OTHERS = "axe-core finds fault elsewhere"
 
 _NAMES = frozenset({"form.labels", "media.alt"})
 _BAD = frozenset({Outcome.FAIL, Outcome.WARN})
-_OTHER_QUESTIONS = frozenset({"placeholder"})
+_OTHER_QUESTIONS = frozenset({"placeholder", "untied"})
 """Variants that axe-core does not judge: to it, a placeholder is a name."""
 
 _METRIC = {"form.labels": ("label", "none", "label"), "media.alt": ("alt", "missing", "alt text")}

@@ -19,7 +19,7 @@ def _headline(problem: Problem) -> Words:
         )
     if problem.variant == "untagged":
         return Words(
-            title=f"The headline {problem.name} is not marked as a heading",
+            title=f"The headline {problem.name} is not marked as h1",
             description=f"{problem.name} looks like the headline, but the page has no visible h1. Search engines and "
             "screen readers take the h1 as the page's subject; here they find none.",
             summary=f"Mark {problem.name} as h1. It may keep its looks.",
@@ -149,7 +149,8 @@ def _text_contrast(problem: Problem) -> Words:
     current, proposed, example, fix = f"{percent(share)} below 4.5:1", "4.5:1 or more (3:1 from 24 px)", "", ""
     if shown and problem.element.style is not None and not problem.element.style.contrast_estimated:
         current, proposed = contrast_fix(problem.element.style, float(shown[0].threshold or 0))
-        example = f" in {count(problem.verdict.total, 'place')}, the longest {problem.name}"
+        number = problem.verdict.total
+        example = f": {problem.name}" if number == 1 else f" in {number} places, the longest {problem.name}"
         fix = f" The longest passes with {proposed}." if proposed else ""
     if problem.variant == "near":
         return Words(

@@ -2,7 +2,7 @@
 
 from analyzer import colours
 from analyzer.primary import label
-from analyzer.wording.problem import Problem, Wording, Words, count, quoted
+from analyzer.wording.problem import Problem, Wording, Words, clean, count, quoted
 from contracts.facts import Style
 
 _BUTTON_PX = 48
@@ -168,10 +168,11 @@ def _competing(problem: Problem) -> Words:
 def _target_size(problem: Problem) -> Words:
     if problem.fails:
         number = problem.verdict.total
+        named = f"{names}: " if (names := problem.names()) else "Links or buttons without a name, "
         return Words(
             title=f"{count(number, 'control is', 'controls are')} too small to tap reliably on the phone",
-            description=f"{problem.names() or 'They'}: down to {problem.number:g} px with another target right "
-            "beside. A fingertip covers more than that, so visitors hit the wrong one and lose patience.",
+            description=f"{named}down to {problem.number:g} px, with another target right beside. A fingertip covers "
+            "more than that, so visitors hit the wrong one and lose patience.",
             summary="Enlarge the tappable area with padding to at least 24 × 24 px, better 44 × 44 px, or move them "
             "apart.",
             current=f"{problem.number:g} px",
@@ -211,7 +212,8 @@ def _gone(problem: Problem, status: int) -> Words:
 
 
 def _dead_target(problem: Problem) -> Words:
-    number, href = problem.verdict.total, quoted(str(problem.proof.value or "") or "(empty)")
+    number, target = problem.verdict.total, str(problem.proof.value or "")
+    href, code = quoted(target or "(empty)"), f'href="{clean(target)[:60]}"'
     link = problem.element.link
     if link is not None and link.status:
         return _gone(problem, link.status)
@@ -222,7 +224,7 @@ def _dead_target(problem: Problem) -> Words:
             "the page still loads, not in a new tab, not where scripts fail. A dead main button is the most "
             "expensive fault a page can have.",
             summary="Point the link at the real next page, or at a section that exists; let scripts add to it.",
-            current=f"href={href}",
+            current=code,
             proposed='href="/the-next-step"',
             hypothesis=f"If {problem.name} leads somewhere in every case, then more visitors reach the next step, "
             "because no click is lost.",
@@ -232,7 +234,7 @@ def _dead_target(problem: Problem) -> Words:
         description=f"{problem.names()}: the link target is empty or does not exist (for example {href}). A click "
         "does nothing unless a script catches it, and a visitor who clicks in vain trusts the rest of the page less.",
         summary="Give each one a real address, or remove it until there is one.",
-        current=f"href={href}",
+        current=code,
         proposed="a page or section that exists",
     )
 

@@ -39,9 +39,20 @@ def _labels(problem: Problem) -> Words:
             hypothesis="If every field keeps its name while it is filled in, then fewer visitors abandon the form, "
             "because they can check what they typed.",
         )
+    if problem.variant == "untied":
+        return Words(
+            title=f"{count(number, 'label is', 'labels are')} not tied to "
+            f"{'its field' if number == 1 else 'their fields'}",
+            description=f"{names}: the label stands beside the field, but the code does not say that they belong "
+            "together. Screen readers read the placeholder instead, and a tap on the label does nothing.",
+            summary="Give each field an id and its label the same name in for.",
+            current="<label> without for",
+            proposed='<label for="email">, <input id="email">',
+        )
+    opening = f"{names}: no" if names else "No"
     return Words(
         title=f"{count(number, 'field has', 'fields have')} no label",
-        description=f"{names + ': ' if names else ''}no label is tied to "
+        description=f"{opening} label is tied to "
         f"{'this field' if number == 1 else 'these fields'} in the code. Screen readers announce an anonymous box, "
         "voice input cannot reach it, and a tap on the text beside it does nothing.",
         summary="Tie a label element to each field (for and id), or add an aria-label.",

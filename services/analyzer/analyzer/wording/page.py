@@ -7,7 +7,7 @@ def _broken(problem: Problem) -> Words:
     number = problem.verdict.total
     return Words(
         title=f"{count(number, 'image does', 'images do')} not load {problem.where}",
-        description=f"{problem.names()} {'stays' if number == 1 else 'stay'} empty. A hole where a picture should be "
+        description=f"{problem.names()} {'stays' if problem.sole else 'stay'} empty. A hole where a picture should be "
         "makes the whole page look neglected.",
         summary="Correct the address, upload the file again, or remove the image.",
         current=f"{problem.names(1)}: {problem.proof.value}",
@@ -35,15 +35,16 @@ def _oversized(problem: Problem) -> Words:
     box, picture = problem.element.box, problem.element.picture
     density = problem.view.facts.viewport.device_scale_factor
     current = f"{picture.natural_width} × {picture.natural_height} px, {first.value} kB" if picture else ""
+    largest = f"{problem.names()} weighs" if number == 1 else f"{problem.names()}: the largest weighs"
     wasted = f" About {problem.number:,.0f} kB are downloaded for nothing." if problem.number >= 1 else ""
     return Words(
         title=f"{count(number, 'image is', 'images are')} heavier than needed {problem.where}",
-        description=f"{problem.names()}: the largest weighs {first.value} kB and is shown at {box.width:.0f} × "
-        f"{box.height:.0f} px.{wasted} Heavy pictures are what phone visitors wait for.",
+        description=f"{largest} {first.value} kB and is shown at {box.width:.0f} × {box.height:.0f} px."
+        f"{wasted} Heavy pictures are what visitors wait for, most of all on phones.",
         summary="Export the pictures at the size shown, as WebP or AVIF, and offer smaller ones through srcset.",
         current=current,
         proposed=f"{box.width * density:.0f} × {box.height * density:.0f} px, WebP, below 100 kB",
-        hypothesis="If the pictures arrive sooner, then fewer phone visitors leave, because they see the offer before "
+        hypothesis="If the pictures arrive sooner, then fewer visitors leave, because they see the offer before "
         "their patience ends.",
     )
 

@@ -92,8 +92,17 @@ class Problem:
 
     def names(self, most: int = 3) -> str:
         """List what the proofs are about: captions, labels or file names, in quotation marks."""
+        return listed(self._shown, most)
+
+    @property
+    def sole(self) -> bool:
+        """Whether `names` lists a single name, which several elements may share."""
+        return len(self._shown) == 1
+
+    @property
+    def _shown(self) -> list[str]:
         shown = (p.text or (primary.label(p.element) if p.element else "") for p in self.verdict.proofs)
-        return listed([text for text in shown if text.strip()], most)
+        return list(dict.fromkeys(cleaned for text in shown if (cleaned := clean(text))))
 
 
 Wording = Callable[[Problem], Words]

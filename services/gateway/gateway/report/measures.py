@@ -15,6 +15,7 @@ _SECOND_MS = 1_000
 _SUFFIXES = {"": "", "%": "%", "percent": "%", "share": "%", ":1": ":1", "ratio": ":1"}
 _BYTES = {"bytes": 1, "byte": 1, "b": 1, "kb": 1_000, "mb": 1_000_000}
 _LABELS = {"href": "Leads to", "h1": "Main headings", "lcp": "Largest content painted", "cls": "Layout shift"}
+_COUNTED = frozenset({"actions", "amounts", "buttons", "characters", "fields", "headings", "images", "links", "words"})
 
 Value = float | str
 
@@ -67,6 +68,8 @@ def quantity(value: Value, unit: str) -> str:
         return f"{number(value / _SECOND_MS)} s"
     if name == "share" and abs(value) <= 1:
         return f"{number(value * 100)}%"
+    if value == 1 and name in _COUNTED:
+        return f"1 {name.removesuffix('s')}"
     return number(value) + _SUFFIXES.get(name, f" {unit.strip()}")
 
 

@@ -118,6 +118,7 @@ function answer() {
       element: numbers.get(record) ?? 0, kind, box: Object.values(box), coverage: share, has_reject,
     })),
     text: pageText(),
+    star_rows: attempt(starRows, 0),
     text_stats: attempt(textStats, {}),
     performance: attempt(timings, {}),
     blocks: attempt(blockRows, []),

@@ -11,6 +11,7 @@ function fieldOf(record) {
     label: nameOf(record),
     label_source: pushes ? "none" : labelSource(record),
     placeholder: attr(element, "placeholder", 300) || attr(element, "aria-placeholder", 300),
+    beside: pushes ? "" : looseLabel(record),
     required: has(element, "required") || attr(element, "aria-required") === "true",
     autocomplete: attr(element, "autocomplete", 100),
     inputmode: attr(element, "inputmode", 40),

@@ -77,6 +77,18 @@ function labelSource(record) {
   return attr(element, "placeholder", 300) ? "placeholder" : "none";
 }
 
+function looseLabel(record) {
+  // `<label>E-mail</label><input>`: people see the label; without `for` the code does not know it.
+  if (!/^(?:placeholder|none)$/u.test(labelSource(record))) return "";
+  for (let at = record.up, steps = 0; at && steps < 3; at = at.up, steps += 1) {
+    const inside = records.slice(at.index + 1, Math.min(at.last, at.index + 60) + 1);
+    if (inside.filter((each) => each.kind === "field").length > 1) return "";
+    const label = inside.find((each) => each.tag === "label" && each.visible && each.index < record.index && !attr(each.element, "for", 200));
+    if (label) return visibleText(label, 200);
+  }
+  return "";
+}
+
 function visibleText(record, cap) {
   const pieces = [];
   let length = 0;

@@ -108,10 +108,17 @@ function isDocked(layer) {
   return box.width >= view.width * 0.6 && box.height < view.height * 0.15;
 }
 
+function isRail(layer, box) {
+  // A site's navigation beside its content, the whole height of the screen: nothing lies under it.
+  const docked = box.x <= 1 || box.x + box.width >= view.width - 1;
+  return docked && box.width < view.width * 0.35 && box.height >= view.height * 0.9 && hasNavigation(layer);
+}
+
 function kindOfLayer(layer, box) {
   if (hasConsent(layer)) return "consent";
   const wide = box.width >= view.width * 0.6 && box.height < view.height * 0.15;
   if (wide && (box.y <= view.height * 0.2 || box.y + box.height >= view.height * 0.98)) return "bar";
+  if (isRail(layer, box)) return "bar";
   if (isDialog(layer) || records.slice(layer.index, layer.last + 1).some(isDialog)) return "dialog";
   const share = (box.width * box.height) / (view.width * view.height);
   return share >= 0.15 && layer.lastRun > layer.firstRun ? "dialog" : "other";

@@ -5,8 +5,19 @@ function isDisabled(record) {
   return has(element, "disabled") || attr(element, "aria-disabled") === "true" || /(?:^|\s)disabled(?:\s|$)/u.test(attr(element, "class"));
 }
 
+function mostText(record) {
+  // A paragraph that begins with a link has the colour of its sentences, not the link's.
+  const sizes = new Map();
+  for (let i = record.firstRun; i < record.lastRun && i < record.firstRun + 60; i += 1) {
+    const { seen, record: holder, text } = runs[i];
+    if (seen) sizes.set(holder, (sizes.get(holder) ?? 0) + text.length);
+  }
+  return [...sizes].reduce((best, each) => (best && best[1] >= each[1] ? best : each), null)?.[0];
+}
+
 function textRecord(record) {
   // The letters of a button often belong to a span inside it: theirs is the colour that counts.
+  if (record.kind === "text") return mostText(record) ?? record;
   for (let i = record.firstRun; i < record.lastRun && i < record.firstRun + 12; i += 1) {
     if (runs[i].seen) return runs[i].record;
   }

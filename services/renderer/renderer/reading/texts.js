@@ -81,6 +81,17 @@ function textStats() {
   return stats;
 }
 
+function starRows() {
+  // Ratings are drawn as icons, without a word: only their names say that they are stars.
+  const rows = new Map();
+  for (const { up, tag, visible, element } of records) {
+    if (!visible || !up || !/^(?:i|span|div|svg|img|li|label)$/u.test(tag)) continue;
+    const name = `${words(element)} ${tag === "img" ? attr(element, "src", 300) : ""}`;
+    if (/(?:^|[\s_/-])stars?(?:$|[\s_.-])/iu.test(name)) rows.set(up, (rows.get(up) ?? 0) + 1);
+  }
+  return [...rows.values()].filter((stars) => stars >= 3 && stars <= 10).length;
+}
+
 function pageText() {
   const pieces = [];
   let length = 0;

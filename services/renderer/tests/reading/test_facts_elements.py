@@ -255,3 +255,21 @@ def test_frames_of_the_same_origin_lend_their_fields(read: Read) -> None:
     assert page.one("#far").tag == "iframe"
     assert "Far" not in page.raw
     assert not any(element.heading_level for element in page.facts.elements)
+
+
+@pytest.mark.parametrize(
+    ("inside", "beside"),
+    [
+        ("<label>E-mail</label><div><input id=x placeholder=me@shop.test></div>", "E-mail"),
+        ("<label>E-mail</label><input id=x>", "E-mail"),
+        ("<label>E-mail</label><input id=x aria-label=Mail>", ""),
+        ("<label for=x>E-mail</label><input id=x>", ""),
+        ("<label hidden>E-mail</label><input id=x>", ""),
+        ("<label>Name</label><input><br><input id=x>", ""),
+        ("<input id=x placeholder=Mail><label>Later</label>", ""),
+    ],
+)
+def test_a_label_that_is_not_tied_to_its_field(read: Read, inside: str, beside: str) -> None:
+    field = read(f"<form><div>{inside}</div></form>").one("#x").field
+    assert field is not None
+    assert field.beside == beside

@@ -67,6 +67,23 @@ def test_a_sticky_header_is_a_bar(read: Read) -> None:
     assert page.facts.elements[0].style.position == "sticky"
 
 
+RAIL = "position:fixed;top:0;bottom:0;width:272px;background:#b53"
+
+
+@pytest.mark.parametrize(
+    ("side", "inside", "kind"),
+    [
+        ("left:0", "<nav><a href=/a>About</a> <a href=/w>Work</a></nav>", OverlayKind.BAR),
+        ("right:0", "<nav><a href=/a>About</a> <a href=/w>Work</a></nav>", OverlayKind.BAR),
+        ("left:0", "<h2>10 % off</h2><p>Leave your address.</p><input type=email>", OverlayKind.DIALOG),
+        ("left:500px", "<nav><a href=/a>About</a> <a href=/w>Work</a></nav>", OverlayKind.DIALOG),
+    ],
+)
+def test_navigation_down_the_side_is_a_bar(read: Read, side: str, inside: str, kind: OverlayKind) -> None:
+    page = read(f'{PAGE}<div style="{RAIL};{side}">{inside}</div>')
+    assert [layer.kind for layer in page.facts.overlays] == [kind]
+
+
 def test_a_dialog_with_its_sheet_covers_the_screen(read: Read) -> None:
     page = read(f"""{PAGE}<div style="position:fixed;inset:0;background:rgba(0,0,0,.6);z-index:9"></div>
         <div role="dialog"

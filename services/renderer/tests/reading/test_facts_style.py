@@ -43,6 +43,13 @@ def test_contrast_follows_wcag(read: Read, colour: str, contrast: float) -> None
     assert style.contrast == contrast
 
 
+def test_a_paragraph_has_the_colour_of_most_of_its_text(read: Read) -> None:
+    page = read("""<p id="p" style="color:#222222"><a href="/" style="color:#bbbbbb">Install it</a>, then run the
+        program once and look.</p><button id="b"><b style="color:#0000ff">Buy</b> now, pay later</button>""")
+    colours = {name: style.color for name in ("p", "b") if (style := page.one(f"#{name}").style)}
+    assert colours == {"p": "#222222", "b": "#0000ff"}
+
+
 def test_modern_colours_are_converted(read: Read) -> None:
     style = (
         read('<p id="p" style="color:oklch(0.628 0.2577 29.23);background:color(srgb 1 1 1)">Red</p>').one("#p").style

@@ -12,6 +12,25 @@ def test_text_is_in_reading_order_with_a_line_for_each_block(read: Read) -> None
     assert page.facts.text == "One two\nthree\nfour five.\nsix\nseven\neight\nnine"
 
 
+STAR = '<i class="{}" style="display:inline-block;width:16px;height:16px;background:gold"></i>'
+
+
+@pytest.mark.parametrize(
+    ("icons", "rows"),
+    [
+        (["bi-star-fill"] * 5, 1),
+        (["fa fa-star", "fa fa-star", "fa fa-star-half"], 1),
+        (["bi-star"] * 2, 0),
+        (["start"] * 5, 0),
+        (["icon-starter"] * 5, 0),
+        (["star"] * 11, 0),
+    ],
+)
+def test_stars_in_a_row_are_a_rating(read: Read, icons: list[str], rows: int) -> None:
+    row = "".join(STAR.format(icon) for icon in icons)
+    assert read(f"<div>{row}</div><p>{STAR.format('star')}</p>").facts.star_rows == rows
+
+
 def test_counts(read: Read) -> None:
     page = read("""<p style="font-size:11px">tiny</p><p style="font-size:12px">fine</p>
         <p style="color:#999">pale text</p><p style="color:#888;font-size:24px">large</p>
