@@ -183,3 +183,9 @@ async def test_plans_bound_tiers_and_scripts(guarded: Platform) -> None:
     assert (await free.http.post("/v1/captures", json=script)).status_code == 422
     rich = await account(guarded, "ten_rich", plan=guarded.parts.plans["enterprise"])
     assert (await rich.http.post("/v1/captures", json=script)).status_code == 202
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\x1b[31mred", "line\nbreak"])
+async def test_a_name_with_control_characters_is_refused(guarded: Platform, a: Account, name: str) -> None:
+    answer = await a.http.post("/v1/keys", json={"name": name, "scopes": ["usage:read"]})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "name")
