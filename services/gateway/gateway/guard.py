@@ -44,7 +44,9 @@ def _key(request: Request) -> str:
 
 async def _limit(request: Request, parts: Parts, caller: Caller) -> None:
     address = request.client.host if request.client else ""
-    asker = Asker(address, "" if caller.tenant_id == LOCAL_TENANT else caller.tenant_id, caller.key_id or "")
+    tenant_id = "" if caller.tenant_id == LOCAL_TENANT else caller.tenant_id
+    plan = caller.plan
+    asker = Asker(address, tenant_id, caller.key_id or "", plan.requests_per_minute, plan.burst)
     limits = parts.rates.limits(asker)
     if not limits:
         return
