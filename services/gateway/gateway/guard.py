@@ -6,7 +6,7 @@ from fastapi import Depends, Request
 
 from contracts.errors import ErrorCode
 from gateway import metrics, walls
-from gateway.access import plans
+from gateway.access import plans, strangers
 from gateway.access.scopes import for_route
 from gateway.auth import Auth
 from gateway.limits.policy import Asker
@@ -25,6 +25,7 @@ SCHEMES: Final = {
 
 async def _identified(request: Request, parts: Parts) -> Caller:
     if parts.settings.auth_mode is Auth.LOOPBACK:
+        strangers.check(request.method, request.headers, parts.settings.public_url)
         return Caller(LOCAL_TENANT, plan=parts.plans[plans.LOCAL], thresholds=parts.settings.rule_thresholds)
     found = await parts.keyring.credential(_key(request), address_of(request.scope))
     plan = parts.plans.get(found.plan)

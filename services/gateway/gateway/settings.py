@@ -167,7 +167,9 @@ class GatewaySettings(AccessSettings):
     )
 
     public_url: str = Field(
-        "", description="origin at which customers reach this API; empty: links in events name no host"
+        "",
+        description="origin at which customers reach this API; empty: links in events name no host, and without API "
+        "keys it answers under addresses and private names only",
     )
     webhook_secret_keys: str = Field(
         "",
