@@ -1,9 +1,9 @@
 """Every way in which work can fail: one closed vocabulary for HTTP, queue, CLI, logs and metrics."""
 
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from contracts.wire import Wire
 
@@ -87,11 +87,20 @@ class ErrorCode(StrEnum):
     INTERNAL = "internal", 500, Fault.OURS, True, "Something failed on our side"
 
 
+def _sayable(text: object) -> object:
+    # JSON can name halves of characters, and no answer in UTF-8 can repeat them.
+    return text.encode("utf-8", "replace").decode("utf-8") if isinstance(text, str) else text
+
+
+Said = Annotated[str, BeforeValidator(_sayable)]
+"""Text that may repeat what a caller or a page said."""
+
+
 class FieldError(Wire):
     """One field that cannot be used, and the remedy."""
 
-    field: str
-    message: str
+    field: Said
+    message: Said
 
 
 class Problem(Wire):
@@ -100,7 +109,7 @@ class Problem(Wire):
     type: str = "about:blank"
     title: str
     status: int
-    detail: str = ""
+    detail: Said = ""
     instance: str = ""
     code: ErrorCode
     errors: list[FieldError] = Field(default_factory=list)

@@ -6,7 +6,7 @@ from fastapi import Depends, Request
 
 from contracts.errors import ErrorCode
 from gateway import metrics, walls
-from gateway.access import plans
+from gateway.access import plans, strangers
 from gateway.access.scopes import for_route
 from gateway.auth import Auth
 from gateway.limits.policy import Asker
@@ -25,6 +25,7 @@ SCHEMES: Final = {
 
 async def _identified(request: Request, parts: Parts) -> Caller:
     if parts.settings.auth_mode is Auth.LOOPBACK:
+        strangers.check(request.method, request.headers, parts.settings.public_url)
         return Caller(LOCAL_TENANT, plan=parts.plans[plans.LOCAL], thresholds=parts.settings.rule_thresholds)
     found = await parts.keyring.credential(_key(request), address_of(request.scope))
     plan = parts.plans.get(found.plan)
@@ -44,7 +45,9 @@ def _key(request: Request) -> str:
 
 async def _limit(request: Request, parts: Parts, caller: Caller) -> None:
     address = request.client.host if request.client else ""
-    asker = Asker(address, "" if caller.tenant_id == LOCAL_TENANT else caller.tenant_id, caller.key_id or "")
+    tenant_id = "" if caller.tenant_id == LOCAL_TENANT else caller.tenant_id
+    plan = caller.plan
+    asker = Asker(address, tenant_id, caller.key_id or "", plan.requests_per_minute, plan.burst)
     limits = parts.rates.limits(asker)
     if not limits:
         return

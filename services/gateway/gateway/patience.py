@@ -12,7 +12,7 @@ from fastapi import Header, Query
 
 from gateway.jobs.states import Kind
 from gateway.watch import Subject
-from gateway.wiring import Caller, Parts
+from gateway.wiring import LOCAL_TENANT, Caller, Parts
 
 MAX_WAIT_S = 120
 RETRY_AFTER_S = 2
@@ -49,10 +49,11 @@ def asked_for(body: int | None, prefer: str) -> int | None:
 async def until_final(parts: Parts, caller: Caller, kind: Kind, job_id: str, patience: Patience) -> None:
     """Return once a job is final or unknown, the time is over, the caller has gone or the process stops.
 
-    No connection is held while waiting, and all who wait share one look. Whoever goes leaves the job as it is.
+    No connection is held while waiting, and all who wait share one look. Whoever goes leaves the job as it is. Those of
+    one tenant who wait take half of the places of a process at most; the next ones are told at once how it stands.
     """
     until = time.monotonic() + min(patience.wait.total_seconds(), caller.plan.max_wait_s)
-    if not patience.wait:
+    if not patience.wait or _crowded(parts, caller):
         return
     async with parts.watch.follow(Subject(caller.tenant_id, kind, job_id)) as feed:
         while (left := until - time.monotonic()) > 0 and not parts.watch.closed:
@@ -61,3 +62,9 @@ async def until_final(parts: Parts, caller: Caller, kind: Kind, job_id: str, pat
             # Each at a time of its own: a thousand looks in one moment would hold up everybody else.
             pause = random.uniform(*_LOOK_FOR_CALLER_S)  # noqa: S311  # spreads load, guards nothing
             await feed.change(timedelta(seconds=min(pause, left)))
+
+
+def _crowded(parts: Parts, caller: Caller) -> bool:
+    # Without keys there is nobody else to be kept out.
+    most = parts.settings.limit_concurrency // 2
+    return bool(most) and caller.tenant_id != LOCAL_TENANT and parts.watch.followers_of(caller.tenant_id) >= most

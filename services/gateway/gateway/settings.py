@@ -96,7 +96,10 @@ class GatewaySettings(AccessSettings):
     rate_limit_key: Rate = Field(
         Rate("1200/60/200"), description="requests / seconds / of these at once, for one API key; `off`: no limit"
     )
-    rate_limit_tenant: Rate = Field(Rate("3000/60/500"), description="the same, for all keys of one tenant")
+    rate_limit_tenant: Rate = Field(
+        Rate("3000/60/500"),
+        description="the same, for all keys of one tenant whose plan names no rate; `off`: no plan's rate holds either",
+    )
     rate_limit_address: Rate = Field(
         Rate("1200/60/200"), description="the same, for one client address (IPv6: /64); loopback has none"
     )
@@ -164,7 +167,9 @@ class GatewaySettings(AccessSettings):
     )
 
     public_url: str = Field(
-        "", description="origin at which customers reach this API; empty: links in events name no host"
+        "",
+        description="origin at which customers reach this API; empty: links in events name no host, and without API "
+        "keys it answers under addresses and private names only",
     )
     webhook_secret_keys: str = Field(
         "",

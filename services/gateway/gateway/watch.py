@@ -1,6 +1,7 @@
 """One look for all who wait: many callers follow jobs, and the database is asked once for all of them."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from contextvars import Context
@@ -96,6 +97,7 @@ class Watch:
         self._hints = hints
         self._look_s = look_s
         self._followed: dict[Subject, _Followed] = {}
+        self._by_tenant: Counter[str] = Counter()
         self._hinted: set[Subject] = set()
         self._due = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
@@ -106,6 +108,10 @@ class Watch:
     def followers(self) -> int:
         """How many wait."""
         return sum(len(one.feeds) for one in self._followed.values())
+
+    def followers_of(self, tenant_id: str) -> int:
+        """How many wait of one tenant."""
+        return self._by_tenant[tenant_id]
 
     def close(self) -> None:
         """Send everybody home, and whoever comes later at once."""
@@ -134,6 +140,7 @@ class Watch:
         if followed is None:
             followed = self._followed[subject] = _Followed(set(), _own_task(self._listen(subject)))
         followed.feeds.add(feed)
+        self._by_tenant[subject.tenant_id] += 1
         metrics.WAITING.inc()
         if self._loop is None or self._loop.done():
             self._loop = _own_task(self._run())
@@ -141,6 +148,9 @@ class Watch:
     def _leave(self, subject: Subject, feed: Feed) -> None:
         followed = self._followed[subject]
         followed.feeds.discard(feed)
+        self._by_tenant[subject.tenant_id] -= 1
+        if not self._by_tenant[subject.tenant_id]:
+            del self._by_tenant[subject.tenant_id]
         metrics.WAITING.dec()
         if not followed.feeds:
             followed.listener.cancel()

@@ -15,6 +15,7 @@ from gateway.db import Database
 from gateway.hints import LocalHints
 from gateway.migrate import migrate
 from gateway.pipeline import Ports
+from gateway.rates import Rate
 from gateway.settings import GatewaySettings
 from gateway.tables import metadata
 from gateway.wiring import Parts
@@ -112,8 +113,9 @@ async def platform(settings: GatewaySettings) -> AsyncIterator[Platform]:
 
 @pytest.fixture
 async def guarded(settings: GatewaySettings) -> AsyncIterator[Platform]:
-    """A platform that asks for keys."""
-    async with running(settings.model_copy(update={"api_key_pepper": SecretStr(PEPPER)})) as platform:
+    """A platform that asks for keys, as often as tests ask."""
+    changes = {"api_key_pepper": SecretStr(PEPPER), "rate_limit_tenant": Rate("off")}
+    async with running(settings.model_copy(update=changes)) as platform:
         yield platform
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Iterable
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -325,3 +326,22 @@ async def test_a_tenant_reads_its_usage_and_limits(guarded: Platform) -> None:
     assert Decimal(found["total"]["cost_usd"]) == Decimal("0.125")
     assert (await a.http.get("/v1/usage?from=2026-02-01&to=2026-01-01")).status_code == 422
     assert (await a.http.get("/v1/usage?from=2026-01-01&to=2026-01-31")).json()["data"] == []
+
+
+async def test_one_tenants_waiting_callers_leave_places_for_others(guarded: Platform) -> None:
+    settings = guarded.parts.settings.model_copy(update={"limit_concurrency": 4})
+    guarded.app.state.parts = replace(guarded.parts, settings=settings)
+    a, b = await account(guarded, "ten_a"), await account(guarded, "ten_b")
+    path = f"/v1/analyses/{(await a.http.post('/v1/analyses', json={'url': 'https://shop.test/'})).json()['id']}"
+    theirs = f"/v1/analyses/{(await b.http.post('/v1/analyses', json={'url': 'https://shop.test/'})).json()['id']}"
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        waiting = [group.create_task(a.http.get(path, params={"wait": 60})) for _ in range(2)]
+        while guarded.parts.watch.followers_of("ten_a") < 2:  # noqa: ASYNC110  # it tells nobody when it changes
+            await asyncio.sleep(0.01)
+        assert (await a.http.get(path, params={"wait": 60})).json()["status"] == "queued"
+        waiting.append(group.create_task(b.http.get(theirs, params={"wait": 60})))
+        while not guarded.parts.watch.followers_of("ten_b"):  # noqa: ASYNC110  # as above
+            await asyncio.sleep(0.01)
+        assert not any(task.done() for task in waiting)
+        guarded.parts.watch.close()
+    assert guarded.parts.watch.followers_of("ten_a") == 0

@@ -115,6 +115,20 @@ async def test_a_body_that_cannot_be_read_is_an_invalid_request(platform: Platfo
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), path
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/v1/captures", b'{"url":"https://shop.test/","visit":{"headers":{"\\ud800":"x"}}}'),
+        ("POST", "/v1/captures", b'{"url":"https://shop.test/","outputs":[{"kind":"\\ud800"}]}'),
+        ("PUT", "/v1/tenant/thresholds", b'{"\\ud800":{"warn":1}}'),
+        ("PUT", "/v1/tenant/thresholds", b'{"hero.density":{"\\ud800":1}}'),
+    ],
+)
+async def test_half_a_character_can_be_refused(platform: Platform, method: str, path: str, body: bytes) -> None:
+    answer = await platform.http.request(method, path, content=body, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
 async def test_a_flag_is_no_number_and_a_number_no_day(platform: Platform) -> None:
     answer = await platform.http.post("/v1/analyses", json={"url": "https://shop.test/", "wait": True})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")

@@ -454,3 +454,37 @@ async def test_one_result_that_cannot_be_written_spoils_no_other(working: Platfo
     batch_id = (await submit(working, static_batch(urls(3))))["id"]
     assert (await ended(working, batch_id))["counts"]["succeeded"] == 3
     assert len(await lines(working, batch_id)) == 3
+
+
+HOSTILE_LINES = {
+    "NUL": b'"http://shop.test/\\u0000"',
+    "half a character": b'"http://shop.test/\\ud800"',
+    "half a character in an option": b'{"url":"https://shop.test/x","options":{"\\ud800":1}}',
+    "NUL in an option": b'{"url":"https://shop.test/x","options":{"\\u0000":1}}',
+    "deep": b"[" * 60_000,
+    "deep options": b'{"url":"https://shop.test/x","options":{"x":' + b"[" * 20_000 + b"]" * 20_000 + b"}}",
+}
+
+
+@pytest.mark.parametrize("line", HOSTILE_LINES.values(), ids=list(HOSTILE_LINES))
+async def test_no_line_of_a_file_stops_the_others(platform: Platform, line: bytes) -> None:
+    file = ("list.ndjson", b'"https://shop.test/"\n' + line + b"\n", "application/x-ndjson")
+    form = {"kind": "capture", "options": json.dumps(STATIC)}
+    answer = await platform.http.post("/v1/batches", files={"file": file}, data=form)
+    assert answer.status_code == 202, answer.text
+    assert (answer.json()["counts"]["total"], len(answer.json()["rejected"])) == (1, 1)
+
+
+async def test_nul_in_json_and_in_csv_stops_no_other_url(platform: Platform) -> None:
+    batch = await submit(platform, static_batch(["https://shop.test/", "https://shop.test/\0"]))
+    assert [one["reason"] for one in batch["rejected"]] == ["url_invalid"]
+    file = ("list.csv", b"url\nhttps://shop.test/\nhttps://shop.test/\0\n", "text/csv")
+    form = {"kind": "capture", "options": json.dumps(STATIC)}
+    answer = await platform.http.post("/v1/batches", files={"file": file}, data=form)
+    assert [one["reason"] for one in answer.json()["rejected"]] == ["url_invalid"]
+
+
+async def test_deep_options_of_a_form_are_refused(platform: Platform) -> None:
+    file = ("list.csv", b"https://shop.test/\n", "text/csv")
+    answer = await platform.http.post("/v1/batches", files={"file": file}, data={"options": "[" * 100_000})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "options")

@@ -98,6 +98,7 @@ async def test_a_forged_url_is_refused(blobs: FileBlobs, http: httpx2.AsyncClien
     forged = [
         _changed(down.url, sig="0" * 64),
         _changed(down.url, sig=""),
+        _changed(down.url, sig="é"),
         _changed(down.url, sig=signature.upper()),
         _changed(down.url, expires="99999999999"),
         other,

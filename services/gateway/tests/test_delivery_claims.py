@@ -64,6 +64,15 @@ async def test_hosts_of_request_urls_are_shared_out_by_tenant(db: Database) -> N
     assert taken == {"local": 5, "other": 5}
 
 
+async def test_a_tenant_with_many_names_is_one_tenant(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "_LANES_AT_ONCE", 2)
+    for number in range(6):
+        await announced(db, Recipient(None, f"https://n{number}.slow.test/"))
+    await announced(db, Recipient(None, "https://n8n.test/"), tenant="other")
+    taken = Counter(parcel.tenant_id for parcel in await claimed(db, Space(2, 2)))
+    assert taken == {"local": 1, "other": 1}
+
+
 async def test_a_commit_in_doubt_is_done_twice_and_counts_once(db: Database) -> None:
     await announced(db, Recipient(await endpoint(db, URL), None))
     (parcel,) = await claimed(db, Space(1, 1))

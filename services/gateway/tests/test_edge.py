@@ -259,3 +259,16 @@ async def test_limits_are_by_the_real_client_and_shown_on_every_answer(
 
 async def test_loopback_has_no_limit_and_no_headers(platform: Platform) -> None:
     assert "ratelimit" not in (await platform.http.get("/v1/analyses")).headers
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/v1/analyses/an_1%00", 404, "not_found"),
+        ("/v1/captures/cap_1/artifacts/a%00b", 404, "not_found"),
+        ("/status/%00", 404, "not_found"),
+        ("/v1/analyses/an_1/compare?with=an_%002", 422, "invalid_request"),
+    ],
+)
+async def test_nul_never_reaches_the_database(platform: Platform, path: str, status: int, code: str) -> None:
+    assert refused(await platform.http.get(path)) == (status, code)

@@ -1,6 +1,7 @@
 """Keys over HTTP: shown, refused, limited, rotated, revoked; on both databases."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,8 @@ from gateway.access import token
 from gateway.access.keyring import Keyring
 from gateway.access.scopes import Scope
 from gateway.keys.service import MOST_KEYS
+from gateway.limits.policy import Rates
+from gateway.rates import Rate
 from gateway.tables import api_keys
 from gateway.tenants import store as tenants
 from gateway.times import now_plus
@@ -183,3 +186,22 @@ async def test_plans_bound_tiers_and_scripts(guarded: Platform) -> None:
     assert (await free.http.post("/v1/captures", json=script)).status_code == 422
     rich = await account(guarded, "ten_rich", plan=guarded.parts.plans["enterprise"])
     assert (await rich.http.post("/v1/captures", json=script)).status_code == 202
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\x1b[31mred", "line\nbreak"])
+async def test_a_name_with_control_characters_is_refused(guarded: Platform, a: Account, name: str) -> None:
+    answer = await a.http.post("/v1/keys", json={"name": name, "scopes": ["usage:read"]})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "name")
+
+
+async def test_a_plans_rate_holds_for_all_keys_of_a_tenant(guarded: Platform) -> None:
+    guarded.app.state.parts = replace(guarded.parts, rates=Rates(Rate("off"), Rate("3000/60/500"), Rate("off")))
+    free = await account(guarded, "ten_free", plan=guarded.parts.plans["free"])
+    _, other = await key_of(guarded.parts, "ten_free")
+    answers = [await http.get("/v1/tenant") for http in (free.http, client(guarded, other)) for _ in range(15)]
+    told = answers[0].json()["plan"]
+    assert (told["requests_per_minute"], told["burst"]) == (60, 20)
+    # Slow as this machine may be, a second gives one more.
+    refused = [answer.status_code for answer in answers].count(429)
+    assert refused
+    assert answers[0].headers["ratelimit-policy"] == '"tenant";q=20;w=20'

@@ -29,3 +29,11 @@ def test_each_circle_has_its_own_limit_and_off_has_none() -> None:
         Limit("address", "address:2001:db8::/64", 20, 60, 2),
     ]
     assert rates.limits(Asker("127.0.0.1")) == []
+
+
+def test_a_plans_rate_goes_before_the_tenants_usual_one_but_not_before_off() -> None:
+    asker = Asker("127.0.0.1", "tnt_1", per_minute=60, burst=20)
+    assert Rates(Rate("off"), Rate("3000/60/500"), Rate("off")).limits(asker) == [
+        Limit("tenant", "tenant:tnt_1", 60, 60, 20)
+    ]
+    assert Rates(Rate("off"), Rate("off"), Rate("off")).limits(asker) == []

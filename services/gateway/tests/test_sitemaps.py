@@ -1,6 +1,8 @@
 """Sitemaps in the place of a list, read by a worker through a made-up fleet, on both databases."""
 
 import asyncio
+from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 import httpx2
@@ -178,3 +180,54 @@ async def test_a_site_that_fails_for_a_moment_is_asked_again(working: Platform) 
     working.fleet.before_fetch = fail_once
     working.fleet.inline[MAP] = page("/a")
     assert (await ended(working.http, (await submit(working))["id"]))["counts"]["succeeded"] == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "code"),
+    [
+        ("", "url_invalid"),
+        ("https://shop.test/" + "a" * 4_100, "url_invalid"),
+        ("https://shop.test/\0", "url_invalid"),
+        ("http://169.254.169.254/", "url_forbidden"),
+        ("file:///etc/passwd", "url_forbidden"),
+    ],
+)
+async def test_what_an_index_names_is_judged_like_what_a_customer_names(
+    working: Platform, address: str, code: str
+) -> None:
+    working.fleet.inline[MAP] = f"<sitemapindex><sitemap><loc>{address}</loc></sitemap></sitemapindex>".encode()
+    batch = await ended(working.http, (await submit(working))["id"])
+    assert (batch["status"], batch["error"]["code"]) == ("cancelled", code)
+    assert {order.url for order in working.fleet.fetches} == {MAP}
+
+
+async def test_what_a_page_says_in_an_error_can_always_be_written(working: Platform) -> None:
+    working.fleet.inline["https://shop.test/1.xml"] = index("/x\0y.xml")
+    working.fleet.inline[MAP] = index("/1.xml")
+    batch = await ended(working.http, (await submit(working))["id"])
+    assert (batch["error"]["code"], "\0" in batch["error"]["detail"]) == ("invalid_request", False)
+
+
+async def test_a_site_without_end_holds_its_place_for_minutes_at_most(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(_: FetchRequest) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(sitemaps, "LONGEST", timedelta(milliseconds=50))
+    platform.fleet.before_fetch = hang
+    async with platform.at_work():
+        batch = await ended(platform.http, (await submit(platform))["id"])
+    assert batch["error"]["code"] == "target_timeout"
+
+
+async def test_reading_sitemaps_takes_no_more_places_than_the_plan_has(guarded: Platform) -> None:
+    a = await account(guarded, "ten_a", plan=guarded.parts.plans["free"])
+    guarded.fleet.inline[MAP] = page()
+    body = {"kind": "capture", "sitemap": MAP, "options": STATIC}
+    made = [(await a.http.post("/v1/batches", json=body)).json()["id"] for _ in range(4)]
+    async with guarded.parts.db.read() as db:
+        states = Counter((await db.execute(select(jobs.c.state))).scalars())
+    assert states == {"queued": 2, "waiting": 2}
+    async with guarded.at_work():
+        assert {(await ended(a.http, one))["status"] for one in made} == {"completed"}

@@ -396,3 +396,20 @@ async def _closed(courier: Courier) -> None:
     transport = courier._transport
     assert isinstance(transport, httpx2.AsyncBaseTransport)
     await transport.aclose()
+
+
+@pytest.mark.parametrize(
+    "moments",
+    [
+        {"since": "0001-01-01T00:00:00+14:00"},
+        {"since": "2026-01-01T00:00:00Z", "until": "9999-12-31T23:59:59-14:00"},
+    ],
+)
+async def test_moments_that_utc_does_not_have_are_refused(platform: Platform, moments: dict[str, str]) -> None:
+    answer = await platform.http.post("/v1/webhooks/request/replay", json=moments)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
+async def test_a_description_may_hold_anything(platform: Platform) -> None:
+    body = {"url": "https://hooks.example.com/", "description": "a\0b"}
+    assert (await platform.http.post("/v1/webhooks", json=body)).json()["description"] == "a\ufffdb"

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from contracts.errors import ErrorCode
 from contracts.wire import PublicInput
+from gateway.edge import bodies
 from gateway.jobs.states import Document
 from runtime.errors import ServiceError
 
@@ -47,7 +48,7 @@ def from_csv(text: Iterable[str]) -> Iterator[Entry]:
                     continue
             cell = row[column].strip() if column < len(row) else ""
             if cell:
-                yield Entry(url=cell)
+                yield _raw(cell)
     except csv.Error as error:
         raise ServiceError(ErrorCode.INVALID_REQUEST, f"The CSV cannot be read: {error}.") from error
 
@@ -61,13 +62,18 @@ def from_ndjson(text: Iterable[str]) -> Iterator[Entry]:
 
 def _entry(line: str) -> Entry:
     try:
-        found = json.loads(line)
+        found = None if bodies.too_deep(line.encode()) else json.loads(line)
     except ValueError:
         # A line of plain text may well be meant as a URL; what it is worth is judged later.
-        return Entry(url=line.strip())
+        found = None
     if isinstance(found, str):
-        return Entry(url=found)
+        return _raw(found)
     if isinstance(found, dict) and isinstance(found.get("url"), str):
         options = found.get("options") or {}
-        return Entry(url=found["url"], options=options if isinstance(options, dict) else {"options": options})
-    return Entry(url=line.strip())
+        return _raw(found["url"], options if isinstance(options, dict) else {"options": options})
+    return _raw(line.strip())
+
+
+def _raw(url: str, options: Document | None = None) -> Entry:
+    """Make an entry without a check: one bad line, with half a character perhaps, is judged later and stops nothing."""
+    return Entry.model_construct(url=url, options=options or {})

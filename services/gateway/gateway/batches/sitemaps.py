@@ -21,12 +21,16 @@ from gateway.db import Database
 from gateway.jobs import confidential, expansion
 from gateway.jobs.states import Claimed, LeaseLostError
 from gateway.settings import GatewaySettings
+from runtime import netguard
 from runtime.client import ServiceClient
 from runtime.errors import ServiceError
 from runtime.netguard import AddressPolicy
 
 MAX_SITEMAPS = 50
 """Sitemaps of one index that are read: more than hold ten thousand URLs on any site that fills them."""
+
+LONGEST = timedelta(minutes=5)
+"""For all sitemaps of one index together: a slow site must not hold a place of the fleet for an hour."""
 
 _MARGIN = timedelta(seconds=2)
 _FIRST_ERROR_STATUS = 400
@@ -91,7 +95,7 @@ class Sitemaps:
         rules = Rules(self.settings, policy, plans.named(found, plan or plans.LOCAL), going_by)
         asked = BatchAsked.model_validate(wanted["asked"])
         most = min(MAX_URLS, rules.plan.max_batch)
-        urls = await self._urls(job, most + 1)
+        urls = await self._in_time(job, policy, most + 1)
         plotted = await asyncio.to_thread(planning.plan_found, asked, [Entry(url=url) for url in urls[:most]], rules)
         if len(urls) > most:
             detail = f"The sitemap lists more than {most:,} URLs; those from here on were left out."
@@ -115,7 +119,15 @@ class Sitemaps:
         if not filled:
             raise LeaseLostError
 
-    async def _urls(self, job: Claimed, most: int) -> list[str]:
+    async def _in_time(self, job: Claimed, policy: AddressPolicy, most: int) -> list[str]:
+        try:
+            async with asyncio.timeout(LONGEST.total_seconds()):
+                return await self._urls(job, policy, most)
+        except TimeoutError as error:
+            detail = f"The sitemaps could not be read within {LONGEST.total_seconds():g} s."
+            raise ServiceError(ErrorCode.TARGET_TIMEOUT, detail) from error
+
+    async def _urls(self, job: Claimed, policy: AddressPolicy, most: int) -> list[str]:
         first = listed(await self._text(job, job.url), max(most, MAX_SITEMAPS))
         if not first.is_index:
             return first.urls[:most]
@@ -123,7 +135,9 @@ class Sitemaps:
         for address in first.urls[:MAX_SITEMAPS]:
             if len(urls) >= most:
                 break
-            part = listed(await self._text(job, address), most - len(urls))
+            target = netguard.parse(address)
+            policy.check_target(target)
+            part = listed(await self._text(job, target.url), most - len(urls))
             if part.is_index:
                 detail = f"The sitemap index names another index: {address[:200]}."
                 raise ServiceError(ErrorCode.INVALID_REQUEST, detail)

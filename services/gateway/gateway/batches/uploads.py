@@ -17,6 +17,7 @@ from contracts.errors import ErrorCode, FieldError
 from gateway.batches import entries
 from gateway.batches.entries import Entry
 from gateway.batches.schemas import BatchAsked, BatchCreate
+from gateway.edge import bodies
 from gateway.uploads import form
 from runtime.errors import ServiceError
 
@@ -58,7 +59,7 @@ async def reading(request: Request) -> AsyncIterator[Submission]:
 def _json(body: bytes) -> Submission:
     with _named():
         asked = BatchCreate.model_validate_json(body)
-    listed = (Entry(url=one) if isinstance(one, str) else one for one in asked.urls)
+    listed = (Entry.model_construct(url=one, options={}) if isinstance(one, str) else one for one in asked.urls)
     plain = [one if isinstance(one, str) else [one.url, one.options] for one in asked.urls]
     digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode("utf-8", "replace")).hexdigest()
     return Submission(asked, listed, digest, asked.sitemap)
@@ -93,6 +94,8 @@ def _fields(found: FormData) -> dict[str, object]:
     """Return the form's fields; `options` is JSON."""
     fields: dict[str, object] = {name: value for name, value in found.items() if isinstance(value, str)}
     if isinstance(options := fields.get("options"), str):
+        if bodies.too_deep(options.encode("utf-8", "replace")):
+            raise _field("options", f"the JSON is nested more than {bodies.DEEPEST} deep")
         try:
             fields["options"] = json.loads(options)
         except ValueError as error:

@@ -32,7 +32,7 @@ class Signer:
 
     def check(self, method: Method, key: str, content_type: str, expires: int, signature: str) -> None:
         """Raise `ServiceError(FORBIDDEN)` unless all of it is as it was signed, and still in time."""
-        good = hmac.compare_digest(self._signature(method, key, content_type, expires), signature)
+        good = hmac.compare_digest(self._signature(method, key, content_type, expires).encode(), signature.encode())
         if not good or expires < time.time():
             reason = "expired" if good else "bad signature"
             raise ServiceError(ErrorCode.FORBIDDEN, "This URL is not valid, or not any more.", reason=reason)

@@ -1,4 +1,4 @@
-"""How long an address and how much header a request may bring."""
+"""What a request's head may bring: how long an address, how much header, and no NUL."""
 
 from collections.abc import Iterable
 
@@ -12,6 +12,11 @@ HEADER_LINES = 100
 
 def check(path: bytes, query: bytes, headers: Iterable[tuple[bytes, bytes]]) -> None:
     """Raise `ServiceError` for a request head that no client of ours writes."""
+    if b"%00" in path:
+        # No id and no name holds one, and Postgres takes it in no comparison.
+        raise ServiceError(ErrorCode.NOT_FOUND, "There is nothing at this address.")
+    if b"%00" in query:
+        raise ServiceError(ErrorCode.INVALID_REQUEST, "No parameter may hold the character U+0000.")
     if len(path) + len(query) > URL_BYTES:
         raise ServiceError(ErrorCode.URL_TOO_LONG, f"An address may have at most {URL_BYTES} bytes.")
     lengths = [len(name) + len(value) for name, value in headers]

@@ -29,7 +29,7 @@ async def schedule(db: AsyncConnection, tenant_id: str, batch_id: str, url: str,
         "options": {"batch_id": batch_id},
         "priority": int(Priority.BATCH),
         "order_key": key,
-        "state": State.QUEUED,
+        "state": await admission.first_state(db, tenant_id, allowed),
         "stage": Stage.RENDER,
         "light": 1,
         "run_at": now_plus(),
@@ -46,7 +46,10 @@ def target(job: Claimed) -> str:
 
 async def conclude(db: AsyncConnection, job: Claimed) -> bool:
     """Take a job that has done its work out of the queue, with what it held. False: it is no longer ours."""
-    return bool((await db.execute(delete(jobs).where(mine(job)))).rowcount)
+    if not (await db.execute(delete(jobs).where(mine(job)))).rowcount:
+        return False
+    await admission.promote(db, job.tenant_id)
+    return True
 
 
 async def abandon(db: AsyncConnection, job_id: str) -> None:

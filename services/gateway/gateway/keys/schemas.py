@@ -36,7 +36,9 @@ class KeyCreate(PublicInput):
         }
     )
 
-    name: str = Field(min_length=1, max_length=100, description="by which you know it again")
+    name: str = Field(
+        min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$", description="by which you know it again"
+    )
     scopes: list[Scope] = Field(
         min_length=1, max_length=50, description="what it may do; no more than your own key may"
     )

@@ -2,7 +2,7 @@
 
 import functools
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.limits.gcra import Limit
 from gateway.rates import OFF, Rate
@@ -10,11 +10,13 @@ from gateway.rates import OFF, Rate
 
 @dataclass(frozen=True)
 class Asker:
-    """Who asks. Empty parts have no limit; a plan may bring rates of its own."""
+    """Who asks. Empty parts have no limit; a tenant's plan may bring a rate of its own: requests a minute, at once."""
 
     address: str = ""
     tenant_id: str = ""
     key_id: str = ""
+    per_minute: int | None = None
+    burst: int | None = None
 
 
 @dataclass(frozen=True)
@@ -26,17 +28,24 @@ class Rates:
     address: Rate
 
     def limits(self, asker: Asker) -> list[Limit]:
-        """Return the limits of one request, the narrowest circle first."""
+        """Return the limits of one request, the narrowest circle first; a plan's rate goes before the usual one."""
         named = (
             ("key", self.key, asker.key_id),
             ("tenant", self.tenant, asker.tenant_id),
             ("address", self.address, network(asker.address)),
         )
         return [
-            Limit(name, f"{name}:{whom}", rate.quota, rate.window_s, rate.burst)
+            _of_plan(limit, asker) if name == "tenant" else limit
             for name, rate, whom in named
             if whom and rate != OFF
+            for limit in [Limit(name, f"{name}:{whom}", rate.quota, rate.window_s, rate.burst)]
         ]
+
+
+def _of_plan(usual: Limit, asker: Asker) -> Limit:
+    if asker.per_minute is None:
+        return usual
+    return replace(usual, quota=asker.per_minute, window_s=60, burst=asker.burst or asker.per_minute)
 
 
 @functools.lru_cache(10_000)

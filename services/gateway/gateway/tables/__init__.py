@@ -8,6 +8,7 @@ from gateway.tables.accounts import tenants as tenants
 from gateway.tables.accounts import usage as usage
 from gateway.tables.accounts import usage_days as usage_days
 from gateway.tables.base import DOCUMENT as DOCUMENT
+from gateway.tables.base import Words as Words
 from gateway.tables.base import metadata as metadata
 from gateway.tables.batches import IS_FED as IS_FED
 from gateway.tables.batches import IS_OVER as IS_OVER

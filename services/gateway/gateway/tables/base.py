@@ -1,7 +1,9 @@
-"""What all tables have in common: how constraints are named, and the type of documents."""
+"""What all tables have in common: how constraints are named, and the types of documents and of others' words."""
 
-from sqlalchemy import JSON, MetaData
+from sqlalchemy import JSON, MetaData, Text
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
 
 metadata = MetaData(
     naming_convention={
@@ -14,3 +16,14 @@ metadata = MetaData(
 )
 
 DOCUMENT = JSON().with_variant(JSONB(), "postgresql")
+
+
+class Words(TypeDecorator[str]):
+    """Text that quotes a customer or a page: what Postgres takes nowhere, NUL and halves of characters, is replaced."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002  # SQLAlchemy's signature
+        """Write a text."""
+        return value and value.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")

@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, SmallInteger, String, Table, Text, literal_column
 
-from gateway.tables.base import DOCUMENT, metadata
+from gateway.tables.base import DOCUMENT, Words, metadata
 from gateway.times import Instant
 
 batches = Table(
@@ -25,7 +25,7 @@ batches = Table(
     Column("webhook_each", SmallInteger, nullable=False, server_default="0"),
     # why it ended before it had URLs
     Column("error_code", String(40)),
-    Column("error_detail", Text),
+    Column("error_detail", Words),
     # counters, moved in the commit that moves a job; what is in none of them is in the queue or in work
     Column("total", Integer, nullable=False),
     Column("rejected", Integer, nullable=False),
@@ -56,8 +56,8 @@ batch_rejects = Table(
     # the line or place in the request, from 0
     Column("place", Integer, primary_key=True, autoincrement=False),
     Column("tenant_id", String(64), nullable=False),
-    Column("url", Text, nullable=False),
+    Column("url", Words, nullable=False),
     Column("code", String(40), nullable=False),
-    Column("detail", Text, nullable=False),
+    Column("detail", Words, nullable=False),
 )
 """URLs of batches that were set aside."""

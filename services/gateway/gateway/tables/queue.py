@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, Double, ForeignKey, Index, Integer, SmallInteger, String, Table, Text, literal_column
 
-from gateway.tables.base import DOCUMENT, metadata
+from gateway.tables.base import DOCUMENT, Words, metadata
 from gateway.times import Instant
 
 jobs = Table(
@@ -32,7 +32,7 @@ jobs = Table(
     Column("lease_until", Instant),
     # outcome
     Column("error_code", String(40)),
-    Column("error_detail", Text),
+    Column("error_detail", Words),
     # what makes two requests the same; empty for a result that nobody else may be given
     Column("cache_key", String(64)),
     # requests that were given this job and may still wait for it

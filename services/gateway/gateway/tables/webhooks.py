@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, SmallInteger, String, Table, Text, literal_column
 
-from gateway.tables.base import DOCUMENT, metadata
+from gateway.tables.base import DOCUMENT, Words, metadata
 from gateway.times import Instant
 
 job_webhooks = Table(
@@ -24,7 +24,7 @@ webhook_endpoints = Table(
     Column("url", Text, nullable=False),
     # a list of event types; null: all, also those of later releases
     Column("events", DOCUMENT),
-    Column("description", Text, nullable=False),
+    Column("description", Words, nullable=False),
     Column("concurrency", SmallInteger, nullable=False),
     Column("enabled", SmallInteger, nullable=False),
     Column("disabled_reason", String(20)),
@@ -115,8 +115,8 @@ webhook_attempts = Table(
     Column("tenant_id", String(64), nullable=False),
     Column("status", SmallInteger),
     Column("error", String(40)),
-    Column("detail", Text, nullable=False),
-    Column("answer", Text, nullable=False),
+    Column("detail", Words, nullable=False),
+    Column("answer", Words, nullable=False),
     Column("ms", Integer, nullable=False),
     Column("at", Instant, nullable=False),
 )

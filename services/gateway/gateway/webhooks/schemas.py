@@ -36,7 +36,14 @@ def _written_out(value: object) -> object:
     return value
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("must be a moment that UTC has, too") from error
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
 _Chosen = Annotated[list[EventType], Field(min_length=1, max_length=50), AfterValidator(_choosable)]
 Events = Annotated[_Chosen | None, Field(description="what it is told; null: everything, also what later releases add")]
 Description = Annotated[str, Field(max_length=500, description="for you")]
