@@ -71,7 +71,13 @@ check: lint type test ## Everything that CI runs
 
 # --- measurements ------------------------------------------------------------------------------------------------------
 
-.PHONY: bench bench-batches
+.PHONY: bench bench-full bench-batches
+bench-full: setup ## Every figure of docs/benchmarks.md at full size, two hours
+	@$(BIN)/python -m tests.bench --full
+	@$(BIN)/python -m tests.load burst 60
+	@$(BIN)/python -m tests.load hostile 3
+	@$(BIN)/python -m tests.load soak 5000
+
 bench-batches: setup ## Batches of 10,000 URLs on every profile, half an hour: make bench-batches [ARGS="--profile postgres"]
 	@$(BIN)/python -m tests.bench.batches --long $(ARGS)
 
