@@ -70,6 +70,8 @@ class Attempts:
                 self._dropped(repr(error))
             except asyncio.CancelledError:
                 await self._interrupted(job)
+            except Exception:  # outermost: a job that cannot even be settled is left to its lease, and stops no other
+                log.exception("job_unsettled")
             finally:
                 self._taken_away.discard(job.key)
                 context.detach(token)

@@ -22,6 +22,7 @@ from gateway.jobs.states import Kind, NewJob
 from gateway.outbox.events import EventType
 from gateway.places import Places
 from gateway.tables import jobs
+from gateway.times import now_plus
 from gateway.watch import Subject
 from runtime.errors import ServiceError
 from tests.fixtures.gateway import Platform
@@ -153,7 +154,9 @@ async def later(platform: Platform, path: str, state: str, *, seen: bool = False
         row = (await db.execute(select(jobs).where(jobs.c.id == analysis_id))).one()._asdict()
         enrichment_id = analysis_id.replace("an_", "enr_")
         await db.execute(delete(jobs).where(jobs.c.id == enrichment_id))
-        await db.execute(insert(jobs).values({**row, "id": enrichment_id, "kind": "enrichment", "state": state}))
+        # Not before the worker of the test has ended.
+        changes = {"id": enrichment_id, "kind": "enrichment", "state": state, "run_at": now_plus(timedelta(hours=1))}
+        await db.execute(insert(jobs).values({**row, **changes}))
         if seen:
             await jobs_events.record(db, "local", analysis_id, EventType.ANALYSIS_ENRICHED, {})
     await platform.parts.hints.notify(job_topic(analysis_id))

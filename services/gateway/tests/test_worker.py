@@ -16,7 +16,7 @@ from contracts.outputs import Banners, ScreenshotOutput
 from contracts.render import PoolState, RenderRequest
 from contracts.render import Warning as Lack
 from gateway import attempts
-from gateway.hints import cancel_topic
+from gateway.hints import QUEUE, cancel_topic
 from gateway.jobs import intake, leases
 from gateway.jobs.states import NewJob, State
 from gateway.tables import jobs, results
@@ -41,6 +41,22 @@ async def end_of(platform: Platform, job_id: str) -> dict[str, Any]:
 async def stored(platform: Platform, job_id: str) -> Any:  # noqa: ANN401  # a row
     async with platform.parts.db.read() as db:
         return (await db.execute(select(jobs).where(jobs.c.id == job_id))).one()
+
+
+async def test_a_job_that_cannot_even_be_settled_stops_no_other(working: Platform) -> None:
+    async with working.parts.db.begin() as db:
+        broken = await intake.enqueue(db, NewJob("local", URL, Preset.RULES))
+        # An enrichment that does not say of what: neither its work nor its end can be told.
+        await db.execute(update(jobs).where(jobs.c.id == broken).values(kind="enrichment", stage="enrich"))
+    await working.parts.hints.notify(QUEUE)
+    await until_failed(working, broken)
+    assert (await end_of(working, await submit(working)))["status"] == "succeeded"
+
+
+async def until_failed(platform: Platform, job_id: str) -> None:
+    async with asyncio.timeout(30):
+        while (await stored(platform, job_id)).state != State.FAILED:  # noqa: ASYNC110  # nobody tells of it
+            await asyncio.sleep(0.05)
 
 
 class Hold:
