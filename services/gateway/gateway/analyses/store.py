@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.analyze import Preset
@@ -52,6 +52,13 @@ _COLUMNS = (
 )
 
 
+# Built once: every submission and every read runs it.
+_ONE = (
+    select(*_COLUMNS, results.c.document, results.c.saved_at)
+    .select_from(jobs.outerjoin(results, results.c.job_id == jobs.c.id))
+    .where(jobs.c.tenant_id == bindparam("tenant"), jobs.c.kind == Kind.ANALYSIS, jobs.c.id == bindparam("analysis"))
+)
+
 _CODES = {code.value: code for code in ErrorCode}
 
 
@@ -74,13 +81,7 @@ def _record(row: Row[*tuple[Any, ...]], result: Analysis | None = None, saved_at
 
 async def get(db: AsyncConnection, tenant_id: str, analysis_id: str) -> Record | None:
     """Return one analysis with its result."""
-    source = jobs.outerjoin(results, results.c.job_id == jobs.c.id)
-    statement = (
-        select(*_COLUMNS, results.c.document, results.c.saved_at)
-        .select_from(source)
-        .where(owned(Kind.ANALYSIS, tenant_id))
-    )
-    row = (await db.execute(statement.where(jobs.c.id == analysis_id))).first()
+    row = (await db.execute(_ONE, {"tenant": tenant_id, "analysis": analysis_id})).first()
     if row is None:
         return None
     result = Analysis.model_validate(row.document) if row.document is not None else None

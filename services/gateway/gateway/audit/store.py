@@ -11,6 +11,8 @@ from gateway.tables import audit_events
 from gateway.times import now_plus
 from runtime.ids import new_id
 
+_ROWS = insert(audit_events).values(at=now_plus())
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -48,7 +50,7 @@ async def append(db: AsyncConnection, entries: Sequence[Entry]) -> None:
         }
         for entry in entries
     ]
-    await db.execute(insert(audit_events).values(at=now_plus()), rows)
+    await db.execute(_ROWS, rows)
 
 
 async def page(db: AsyncConnection, tenant_id: str, limit: int, before: str | None) -> list[Record]:

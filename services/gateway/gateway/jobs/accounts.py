@@ -1,5 +1,6 @@
 """A tenant's day: jobs held against its quota when accepted, given back when they fail, booked once they are done."""
 
+import functools
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import insert, null, select, true, update
+from sqlalchemy import Integer, bindparam, insert, null, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningInsert
 
 from contracts.errors import ErrorCode
 from gateway.jobs.states import Claimed, Kind, State
@@ -43,16 +45,30 @@ async def hold(db: AsyncConnection, tenant_id: str, kind: Kind, limit: int | Non
     """
     now = datetime.now(UTC)
     day = now.date().isoformat()
-    row = {"tenant_id": tenant_id, "day": day, "kind": kind, "held": count}
-    upsert = (postgresql.insert if db.dialect.name == "postgresql" else sqlite.insert)(usage_days).values(row)
-    statement = upsert.on_conflict_do_update(
-        index_elements=[usage_days.c.tenant_id, usage_days.c.day, usage_days.c.kind],
-        set_={"held": usage_days.c.held + count},
-        where=true() if limit is None else usage_days.c.held <= limit - count,
-    ).returning(usage_days.c.held)
-    if (limit is not None and count > limit) or (await db.execute(statement)).first() is None:
+    row = {"tenant": tenant_id, "today": day, "job_kind": kind, "count": count}
+    most = {} if limit is None else {"most": limit - count}
+    statement = _holding(db.dialect.name, limited=limit is not None)
+    if (limit is not None and count > limit) or (await db.execute(statement, {**row, **most})).first() is None:
         raise _used_up(kind, limit or 0, now)
     return day
+
+
+@functools.cache
+def _holding(dialect: str, *, limited: bool) -> ReturningInsert[int]:
+    """Build the statement once: every submission runs it."""
+    count = bindparam("count", type_=Integer)
+    row = {
+        "tenant_id": bindparam("tenant"),
+        "day": bindparam("today"),
+        "kind": bindparam("job_kind"),
+        "held": count,
+    }
+    upsert = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(usage_days).values(row)
+    return upsert.on_conflict_do_update(
+        index_elements=[usage_days.c.tenant_id, usage_days.c.day, usage_days.c.kind],
+        set_={"held": usage_days.c.held + count},
+        where=usage_days.c.held <= bindparam("most", type_=Integer) if limited else true(),
+    ).returning(usage_days.c.held)
 
 
 def _used_up(kind: Kind, limit: int, now: datetime) -> ServiceError:

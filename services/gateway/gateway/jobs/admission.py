@@ -5,9 +5,8 @@ ends, take turns. Whoever ends a job lets the next one in, in the same commit. S
 """
 
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.jobs.states import Kind, State
@@ -15,6 +14,12 @@ from gateway.tables import IS_ACTIVE, IS_WAITING, jobs, tenants
 
 _SWEEP_LIMIT = 100
 _ALL = 1_000
+_LOCKED = (
+    select(tenants.c.max_active, tenants.c.share, tenants.c.daily)
+    .where(tenants.c.id == bindparam("tenant"))
+    # Not the key itself: rows that refer to it need not wait.
+    .with_for_update(key_share=True)
+)
 
 
 @dataclass(frozen=True)
@@ -31,14 +36,8 @@ UNLIMITED = Terms()
 
 async def terms(db: AsyncConnection, tenant_id: str) -> Terms:
     """Lock a tenant's row, and return what it says; the local tenant has none, and no limits."""
-    row = (await db.execute(_locked(tenant_id))).first()
+    row = (await db.execute(_LOCKED, {"tenant": tenant_id})).first()
     return UNLIMITED if row is None else Terms(row.max_active, row.share, row.daily)
-
-
-def _locked(tenant_id: str) -> Select[*tuple[Any, ...]]:
-    columns = (tenants.c.max_active, tenants.c.share, tenants.c.daily)
-    # Not the key itself: rows that refer to it need not wait.
-    return select(*columns).where(tenants.c.id == tenant_id).with_for_update(key_share=True)
 
 
 async def first_state(db: AsyncConnection, tenant_id: str, allowed: Terms) -> State:
@@ -50,7 +49,7 @@ async def first_state(db: AsyncConnection, tenant_id: str, allowed: Terms) -> St
 
 async def promote(db: AsyncConnection, tenant_id: str) -> int:
     """Let in as many waiting jobs of a tenant as there is room for, in order; return how many."""
-    row = (await db.execute(_locked(tenant_id))).first()
+    row = (await db.execute(_LOCKED, {"tenant": tenant_id})).first()
     if row is None:
         return 0
     room = _ALL if row.max_active is None else row.max_active - await active(db, tenant_id)

@@ -3,7 +3,7 @@
 import functools
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Float, ScalarSelect, bindparam, case, func, insert, null, select, update
+from sqlalchemy import ColumnElement, Float, ScalarSelect, bindparam, case, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
@@ -16,6 +16,9 @@ from gateway.times import now_plus
 from runtime.ids import new_id
 
 _COST = 1.0
+
+# Built once, as all that every submission runs: to build a statement costs as much as to run it.
+_ROW = insert(jobs).values(run_at=now_plus(), created_at=now_plus())
 
 
 async def enqueue(db: AsyncConnection, job: NewJob) -> str:
@@ -30,19 +33,17 @@ async def enqueue(db: AsyncConnection, job: NewJob) -> str:
         "kind": job.kind,
         "url": job.url,
         "preset": job.preset or "",
-        "options": null() if job.options is None else job.options,
         "trace": job.trace,
         "priority": int(job.priority),
         "order_key": order_key,
         "state": await admission.first_state(db, job.tenant_id, allowed),
         "stage": Stage.ANALYZE if job.picture else Stage.RENDER,
         "cache_key": job.cache_key,
-        "run_at": now_plus(),
-        "created_at": now_plus(),
         "quota_day": day,
         "light": int(is_light(job.options, job.priority)),
     }
-    await db.execute(insert(jobs).values(row))
+    # A None would be written as JSON's null.
+    await db.execute(_ROW, row if job.options is None else {**row, "options": job.options})
     if job.secrets:
         await confidential.keep(db, job.tenant_id, job_id, job.secrets)
     if job.picture:
@@ -98,7 +99,7 @@ async def next_key(db: AsyncConnection, lane: Lane, step: float) -> float:
 
 @functools.cache
 def _lane_upsert(dialect: str, priority: Priority) -> ReturningInsert[float]:
-    """Build the statement once: to build it costs as much as to run it, and every submission runs it."""
+    """Build the statement."""
     row = {
         "tenant_id": bindparam("tenant"),
         "kind": bindparam("job_kind"),
