@@ -92,7 +92,10 @@ eval: setup ## How good the rules are (and Claude): make eval [ARGS="--ai-budget
 fuzz-api: setup ## Requests made up from the API's description, answers held to it: make fuzz-api [N=600 seconds]
 	@$(BIN)/python -m tests.fuzz_api $(or $(N),600) $(ARGS)
 
-.PHONY: soak burst hostile
+.PHONY: soak burst hostile kills
+kills: setup ## Workers, renderer and Redis killed during a batch: make kills [N=10000]
+	@KILL_URLS=$(or $(N),10000) $(BIN)/python -m pytest tests/faults/test_batch_kill.py
+
 soak: setup ## Thousands of renders, nothing may grow: make soak [N=5000]
 	@$(BIN)/python -m tests.load soak $(or $(N),5000)
 
