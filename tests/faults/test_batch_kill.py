@@ -27,7 +27,7 @@ from tests.fixtures.redis import RedisServer
 URLS = int(os.environ.get("KILL_URLS", "90"))
 """`make kills` takes 10,000."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(170 + URLS // 50)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(170 + URLS // 20)]
 
 _OPTIONS = {"tier": "static", "outputs": [{"kind": "html"}]}
 
