@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field
 
-from contracts.wire import Wire
+from contracts.wire import Wire, whole
 
 
 class Fault(StrEnum):
@@ -88,8 +88,7 @@ class ErrorCode(StrEnum):
 
 
 def _sayable(text: object) -> object:
-    # JSON can name halves of characters, and no answer in UTF-8 can repeat them.
-    return text.encode("utf-8", "replace").decode("utf-8") if isinstance(text, str) else text
+    return whole(text) if isinstance(text, str) else text
 
 
 Said = Annotated[str, BeforeValidator(_sayable)]

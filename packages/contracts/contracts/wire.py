@@ -36,6 +36,11 @@ class PublicInput(BaseModel):
         return data
 
 
+def whole(text: str) -> str:
+    """Replace halves of characters, which JSON and pages can name, and UTF-8 and Postgres take nowhere."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def _kinds(annotation: object) -> set[object]:
     """Return an annotation's type or, of a union, all of them."""
     return set(get_args(annotation)) or {annotation}

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from analyzer import geometry, lexicon, page_type, primary
-from contracts.facts import Element, Form, FormField, PageFacts
+from analyzer import addresses, geometry, lexicon, page_type, primary
+from contracts.facts import Element, Form, FormField, PageFacts, Picture
 from contracts.geometry import ViewportName
 from contracts.result import PageType
 
@@ -106,3 +106,8 @@ def build(facts: Mapping[ViewportName, PageFacts]) -> dict[ViewportName, View]:
     language = lexicon.language_of(first.language, first.text)
     kind = page_type.detect(first, language)
     return {name: _build(name, one, kind, language) for name, one in ordered.items()}
+
+
+def blank(picture: Picture) -> bool:
+    """Say whether a picture has come and shows nothing; an SVG may have no pixels of its own."""
+    return picture.complete and picture.natural_width == 0 and not addresses.drawing(picture.src)

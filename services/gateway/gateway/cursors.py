@@ -40,8 +40,13 @@ def sealed(parts: Parts, caller: Caller, what: str, job_id: str) -> str:
     return base64.urlsafe_b64encode(text).decode().rstrip("=")
 
 
-def opened(parts: Parts, caller: Caller, what: str, cursor: str) -> str:
-    """Return the id that a cursor stands for. Raises `ServiceError(INVALID_REQUEST)` for one that we did not give."""
+def opened(parts: Parts, caller: Caller, what: str, cursor: str | None) -> str | None:
+    """Return the id that a cursor stands for, None without one.
+
+    Raises `ServiceError(INVALID_REQUEST)` for one that we did not give.
+    """
+    if cursor is None:
+        return None
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         mac, job_id = text[:_MAC_BYTES], text[_MAC_BYTES:].decode("ascii")

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from contracts.errors import ErrorCode
+from contracts.wire import whole
 from gateway import walls
 from gateway.breaker import Breaker
 from runtime.errors import ServiceError
@@ -183,8 +184,7 @@ def _outage(error: BaseException) -> bool:
 def _json(document: object) -> str:
     """Encode for a JSON column. Text of pages may hold what Postgres takes nowhere: NUL, and halves of characters."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    whole = text.encode("utf-8", "replace").decode("utf-8")
-    return _NUL.sub(r"\1\\ufffd", whole)
+    return _NUL.sub(r"\1\\ufffd", whole(text))
 
 
 def _postgres(url: str, answer_s: float) -> AsyncEngine:

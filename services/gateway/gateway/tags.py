@@ -6,17 +6,15 @@ from typing import Annotated, Any
 
 from fastapi import Header, Response
 
-IfNoneMatch = Annotated[
-    str,
-    Header(max_length=1_000, description="the `ETag` of an answer that you have: 304 without a body where it is good"),
-]
+_ABOUT = "the `ETag` of an answer that you have: 304 without a body where it is good"
+IfNoneMatch = Annotated[str, Header(max_length=1_000, description=_ABOUT)]
 IF_NONE_MATCH: dict[str, Any] = {
     "parameters": [
         {
             "name": "if-none-match",
             "in": "header",
             "required": False,
-            "description": "the `ETag` of an answer that you have: 304 without a body where it is good",
+            "description": _ABOUT,
             "schema": {"type": "string", "default": "", "title": "If-None-Match"},
         }
     ]

@@ -2,7 +2,7 @@
 
 from analyzer import addresses, geometry
 from analyzer.rules.rule import Limits, Proof, Rule, Verdict, passed, skip
-from analyzer.view import View
+from analyzer.view import View, blank
 from contracts.facts import Element, Picture
 from contracts.result import Grade, LiftFactor, Outcome
 
@@ -28,9 +28,7 @@ def _broken(view: View, _limits: Limits) -> list[Verdict]:
     proofs = []
     for element, picture in pictures:
         failed = statuses.get(picture.src)
-        empty = (
-            picture.complete and picture.natural_width == 0 and not picture.lazy and not addresses.drawing(picture.src)
-        )
+        empty = blank(picture) and not picture.lazy
         if failed is not None or (empty and picture.src):
             value: float | str = failed if failed is not None else "no pixels"
             proofs.append(Proof("image", value, "loaded", element=element, text=file_name(picture.src)))

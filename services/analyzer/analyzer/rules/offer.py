@@ -2,10 +2,10 @@
 
 import re
 
-from analyzer import addresses, lexicon, money
+from analyzer import lexicon, money
 from analyzer.rules.rule import OFFER, PRICED, PRODUCT, Limits, Proof, Rule, Scope, Verdict, passed, skip
-from analyzer.view import View
-from contracts.facts import Element, Picture
+from analyzer.view import View, blank
+from contracts.facts import Element
 from contracts.result import Grade, LiftFactor, Outcome, PageType
 
 _REVIEWS = frozenset({"Review", "AggregateRating", "EmployerAggregateRating"})
@@ -47,10 +47,6 @@ def _short(element: Element) -> bool:
     return not element.clickable and 0 < len(element.text.split()) <= _LINE_WORDS
 
 
-def _empty(picture: Picture) -> bool:
-    return picture.complete and picture.natural_width == 0 and not addresses.drawing(picture.src)
-
-
 def _logo_row(view: View) -> bool:
     rows: dict[int, list[Element]] = {}
     for element in view.seen:
@@ -59,7 +55,7 @@ def _logo_row(view: View) -> bool:
         if (
             element.picture is not None
             and small
-            and not _empty(element.picture)
+            and not blank(element.picture)
             and element.landmark not in {"nav", "footer", "header"}
         ):
             rows.setdefault(round((box.y + box.height / 2) / _SAME_ROW_PX), []).append(element)

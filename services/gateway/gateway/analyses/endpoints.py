@@ -104,7 +104,7 @@ async def index(
     cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before")] = None,
 ) -> AnalysisPage:
     """List analyses without their results. Pages stay stable while new analyses arrive."""
-    before = None if cursor is None else opened(parts, caller, Kind.ANALYSIS, cursor)
+    before = opened(parts, caller, Kind.ANALYSIS, cursor)
     records = await store.page(db, caller.tenant_id, limit + 1, before)
     shown, following = paged(parts, caller, Kind.ANALYSIS, records, limit)
     return AnalysisPage(data=[summary(record) for record in shown], next_cursor=following)

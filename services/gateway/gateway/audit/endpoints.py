@@ -23,7 +23,7 @@ async def index(
     cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before")] = None,
 ) -> AuditPage:
     """List who changed what, refused calls included. Nothing is ever removed from this log, or changed in it."""
-    before = None if cursor is None else opened(parts, caller, "aud", cursor)
+    before = opened(parts, caller, "aud", cursor)
     records = await store.page(db, caller.tenant_id, limit + 1, before)
     shown, following = paged(parts, caller, "aud", records, limit)
     return AuditPage(data=[read(record) for record in shown], next_cursor=following)

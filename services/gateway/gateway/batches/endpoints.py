@@ -123,7 +123,7 @@ async def index(
     cursor: Cursor = None,
 ) -> BatchPage:
     """List batches with their counts."""
-    before = None if cursor is None else opened(parts, caller, _WHAT, cursor)
+    before = opened(parts, caller, _WHAT, cursor)
     async with parts.db.read() as db:
         records = await store.page(db, caller.tenant_id, limit + 1, before)
     shown, following = paged(parts, caller, _WHAT, records, limit)

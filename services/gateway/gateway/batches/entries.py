@@ -48,7 +48,7 @@ def from_csv(text: Iterable[str]) -> Iterator[Entry]:
                     continue
             cell = row[column].strip() if column < len(row) else ""
             if cell:
-                yield _raw(cell)
+                yield raw(cell)
     except csv.Error as error:
         raise ServiceError(ErrorCode.INVALID_REQUEST, f"The CSV cannot be read: {error}.") from error
 
@@ -67,13 +67,13 @@ def _entry(line: str) -> Entry:
         # A line of plain text may well be meant as a URL; what it is worth is judged later.
         found = None
     if isinstance(found, str):
-        return _raw(found)
+        return raw(found)
     if isinstance(found, dict) and isinstance(found.get("url"), str):
         options = found.get("options") or {}
-        return _raw(found["url"], options if isinstance(options, dict) else {"options": options})
-    return _raw(line.strip())
+        return raw(found["url"], options if isinstance(options, dict) else {"options": options})
+    return raw(line.strip())
 
 
-def _raw(url: str, options: Document | None = None) -> Entry:
+def raw(url: str, options: Document | None = None) -> Entry:
     """Make an entry without a check: one bad line, with half a character perhaps, is judged later and stops nothing."""
     return Entry.model_construct(url=url, options=options or {})

@@ -59,7 +59,7 @@ async def reading(request: Request) -> AsyncIterator[Submission]:
 def _json(body: bytes) -> Submission:
     with _named():
         asked = BatchCreate.model_validate_json(body)
-    listed = (Entry.model_construct(url=one, options={}) if isinstance(one, str) else one for one in asked.urls)
+    listed = (entries.raw(one) if isinstance(one, str) else one for one in asked.urls)
     plain = [one if isinstance(one, str) else [one.url, one.options] for one in asked.urls]
     digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode("utf-8", "replace")).hexdigest()
     return Submission(asked, listed, digest, asked.sitemap)

@@ -185,7 +185,7 @@ async def index(
     cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before")] = None,
 ) -> CapturePage:
     """List captures without their results. Pages stay stable while new captures arrive."""
-    before = None if cursor is None else opened(parts, caller, Kind.CAPTURE, cursor)
+    before = opened(parts, caller, Kind.CAPTURE, cursor)
     records = await store.page(db, caller.tenant_id, limit + 1, before)
     shown, following = paged(parts, caller, Kind.CAPTURE, records, limit)
     return CapturePage(data=[summary(record) for record in shown], next_cursor=following)

@@ -43,7 +43,7 @@ async def index(
     cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before")] = None,
 ) -> KeyPage:
     """List keys, those that have ended too. No answer but that of creation shows a key itself."""
-    before = None if cursor is None else opened(parts, caller, "key", cursor)
+    before = opened(parts, caller, "key", cursor)
     records = await store.page(db, caller.tenant_id, limit + 1, before)
     shown, following = paged(parts, caller, "key", records, limit)
     return KeyPage(data=[read(record) for record in shown], next_cursor=following)

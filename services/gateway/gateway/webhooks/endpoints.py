@@ -64,7 +64,7 @@ async def index(
     db: Reading, parts: TheParts, caller: TheCaller, limit: Limit = 20, cursor: Cursor = None
 ) -> WebhookPage:
     """List endpoints, without their secrets."""
-    before = None if cursor is None else opened(parts, caller, WEBHOOKS, cursor)
+    before = opened(parts, caller, WEBHOOKS, cursor)
     found = await store.page(db, caller.tenant_id, limit + 1, before)
     shown, following = paged(parts, caller, WEBHOOKS, found, limit)
     return WebhookPage(data=[read(one) for one in shown], next_cursor=following)
@@ -131,7 +131,7 @@ async def deliveries(
 ) -> DeliveryPage:
     """List what was sent to a webhook and what came of it."""
     log = f"{WEBHOOKS}/{webhook_id}"
-    before = None if cursor is None else opened(parts, caller, log, cursor)
+    before = opened(parts, caller, log, cursor)
     async with parts.db.read() as db:
         if webhook_id != REQUEST and await store.get(db, caller.tenant_id, webhook_id) is None:
             raise service.missing()
