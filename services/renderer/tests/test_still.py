@@ -25,7 +25,9 @@ MOVERS = {
     "pen.clearRect(0,0,900,100);pen.fillRect(Math.random()*800,0,90,90);requestAnimationFrame(f)})()</script>",
     "carousel": f"<div style='overflow:hidden'>{BOX}</div><script>let n=0;setInterval(() => {{box.style.transition="
     "'margin 1s';box.style.marginLeft=(++n%9)*100+'px'},120)</script>",
-    "marquee": "<marquee scrollamount=60 truespeed scrolldelay=1><b style='background:#000'>Sale today</b></marquee>",
+    # of whole pixels: half a pixel is drawn one way by the compositor and another way by the page
+    "marquee": "<marquee scrollamount=60 truespeed scrolldelay=1>"
+    "<b style='background:#000;display:inline-block;width:90px'>Sale today</b></marquee>",
 }
 
 
