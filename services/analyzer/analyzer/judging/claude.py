@@ -90,7 +90,6 @@ class Claude:
         self._breakers: dict[str, Breaker] = {}
         self._pool = ThreadPoolExecutor(_ENCODERS, "claude-encode")
         self._room = asyncio.Semaphore(_LEAVING)
-        self._http = anthropic.DefaultAsyncHttpxClient(follow_redirects=False)
         if settings.on_loopback:
             log.warning("claude_base_url_is_loopback", base_url=settings.anthropic_base_url)
         self._apis = {key.name: self._api(key) for key in self.keys.all}
@@ -101,8 +100,9 @@ class Claude:
             base_url=self._settings.anthropic_base_url,
             max_retries=0,
             default_headers={"anthropic-version": API_VERSION},
-            # A redirect would carry the page, and on the same host the key, somewhere that nobody configured.
-            http_client=self._http,
+            # A redirect would carry the page, and on the same host the key, somewhere that nobody configured. And with
+            # connections of its own: a pool goes through all of them whenever a call begins or ends.
+            http_client=anthropic.DefaultAsyncHttpxClient(follow_redirects=False),
             middleware=[_learn],
             open_telemetry=False,
         )
@@ -119,7 +119,7 @@ class Claude:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        await asyncio.gather(*(api.close() for api in self._apis.values()))
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     @property

@@ -131,7 +131,7 @@ def _elements(section: ResultSection, facts: PageFacts, room: int) -> Iterator[S
     shown = comparable(facts.text)
     left = ELEMENTS_PER_SECTION
     for element in facts.elements:
-        if not element.visible or _unreadable(element) or not _inside(element.box, section.box):
+        if not _inside(element.box, section.box) or not element.visible or _unreadable(element):
             continue
         text = _words(element, shown)
         if not text and element.field is None and element.picture is None:
@@ -167,9 +167,9 @@ def _unreadable(element: Element) -> bool:
 def _words(element: Element, shown: str) -> str:
     """Return what a visitor reads there. Names that nobody sees (alt texts, aria labels) are an injection's way in."""
     text = sendable(element.text, ELEMENT_CHARACTERS)
-    name = sendable(element.name, NAME_CHARACTERS)
-    if text or not name or element.picture is not None:
+    if text or not element.name or element.picture is not None:
         return text
+    name = sendable(element.name, NAME_CHARACTERS)
     labelled = element.field is not None and element.field.label_source in {LabelSource.LABEL, LabelSource.PLACEHOLDER}
     return name if labelled or comparable(element.name) in shown else ""
 

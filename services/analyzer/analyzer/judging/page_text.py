@@ -22,7 +22,11 @@ def clean(text: str, limit: int) -> str:
     Format characters include zero-width, bidirectional and tag characters: they carry text that nobody sees.
     """
     # Normalising can only lengthen a text by a known factor; cutting first keeps a hostile page cheap.
-    wide = _SPACE.sub(" ", unicodedata.normalize("NFKC", text[: limit * 4]))
+    cut = text[: limit * 4]
+    if cut.isascii() and cut.isprintable():
+        # Most texts of most pages: blanks are all that there is to see to.
+        return " ".join(cut.split())[:limit].rstrip()
+    wide = _SPACE.sub(" ", unicodedata.normalize("NFKC", cut))
     # Almost every text: there is nothing to take out, and the page's whole text is looked at for every finding.
     seen = wide if wide.isprintable() else "".join(char for char in wide if char == " " or _printable(char))
     return _SPACE.sub(" ", seen).strip()[:limit].rstrip()
