@@ -233,7 +233,7 @@ async def test_f27_with_the_store_away_results_are_read_and_pictures_say_when_to
     assert (await world.http.get("/readyz")).status_code == 200
 
     world.toxics.heal()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while (await world.http.get("/api/health")).json()["status"] != "healthy":
             await asyncio.sleep(0.1)
     picture = await world.http.get(f"{capture}/artifacts/screenshot")

@@ -334,7 +334,7 @@ async def test_one_tenants_waiting_callers_leave_places_for_others(guarded: Plat
     a, b = await account(guarded, "ten_a"), await account(guarded, "ten_b")
     path = f"/v1/analyses/{(await a.http.post('/v1/analyses', json={'url': 'https://shop.test/'})).json()['id']}"
     theirs = f"/v1/analyses/{(await b.http.post('/v1/analyses', json={'url': 'https://shop.test/'})).json()['id']}"
-    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(90), asyncio.TaskGroup() as group:
         waiting = [group.create_task(a.http.get(path, params={"wait": 60})) for _ in range(2)]
         while guarded.parts.watch.followers_of("ten_a") < 2:  # noqa: ASYNC110  # it tells nobody when it changes
             await asyncio.sleep(0.01)

@@ -210,7 +210,7 @@ async def test_an_endpoint_that_is_deleted_meanwhile_does_not_undo_the_end_of_a_
 
 async def somebody_waits(db: Database) -> None:
     waiting = text("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while True:
             async with db.read() as connection:
                 if (await connection.execute(waiting)).first():

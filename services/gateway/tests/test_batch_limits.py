@@ -41,7 +41,7 @@ async def test_what_fails_is_given_back_to_the_quota(guarded: Platform) -> None:
     worker = guarded.worker()
     task = asyncio.create_task(worker.run())
     batch_id = (await a.http.post("/v1/batches", json=static_batch(urls(10)))).json()["id"]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while (await a.http.get(f"/v1/batches/{batch_id}")).json()["status"] != "completed":  # noqa: ASYNC110  # the database has no event
             await asyncio.sleep(0.02)
     worker.stop()

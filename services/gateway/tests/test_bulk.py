@@ -322,7 +322,7 @@ def batched(answers: Iterator[dict[str, Any]]) -> Callable[[AnalyzeRequest], dic
 
 
 async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while True:
             if await holds():
                 return
@@ -334,7 +334,7 @@ async def _given(truth: bool) -> bool:  # noqa: FBT001  # its only argument
 
 
 async def until(platform: Platform, path: str, wanted: Callable[[Any], bool]) -> Any:  # noqa: ANN401  # the API's document
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while True:
             found = (await platform.http.get(path)).json()
             if wanted(found):

@@ -256,7 +256,7 @@ def test_a_result_is_looked_after_closely_at_first_and_then_less() -> None:
 
 
 async def until(platform: Platform, path: str, wanted: Callable[[Any], bool]) -> Any:  # noqa: ANN401  # the API's document
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while True:
             found = (await platform.http.get(path)).json()
             if wanted(found):

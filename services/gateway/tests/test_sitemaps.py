@@ -44,7 +44,7 @@ async def submit(platform: Platform, **more: object) -> dict[str, Any]:
 
 
 async def ended(http: httpx2.AsyncClient, batch_id: str) -> dict[str, Any]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while (batch := (await http.get(f"/v1/batches/{batch_id}")).json())["finished_at"] is None:  # noqa: ASYNC110  # the database has no event
             await asyncio.sleep(0.02)
     found: dict[str, Any] = batch
@@ -142,7 +142,7 @@ async def test_a_batch_can_be_cancelled_before_its_sitemap_was_read(platform: Pl
         await reached.wait()
         assert (await platform.http.post(f"/v1/batches/{batch_id}/cancel")).json()["status"] == "cancelled"
         go.set()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while await secrets(platform):  # noqa: ASYNC110  # the database has no event
                 await asyncio.sleep(0.02)
     assert (await platform.http.get(f"/v1/batches/{batch_id}")).json()["counts"]["total"] == 0
