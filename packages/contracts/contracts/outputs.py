@@ -11,9 +11,6 @@ from contracts.wire import PublicInput
 MAX_CAPTURE_PX = 16_000
 """Taller captures can kill the browser: measured, see docs/adr/0006."""
 
-MAX_WEBP_PX = 16_383
-"""The format's own limit; Chromium answers with nothing, and says nothing, above it."""
-
 _NAME = r"^[a-z0-9_]{1,40}(\.[a-z0-9_]{1,40})?$"
 
 
