@@ -123,6 +123,14 @@ def test_links_between_documents_lead_somewhere() -> None:
                 assert (document.parent / target).exists(), f"{document.relative_to(ROOT)} → {target}"
 
 
+def test_the_path_of_a_job_leads_through_modules_that_exist() -> None:
+    path = re.findall(
+        r"`((?:gateway|renderer|analyzer)/[\w/]+\.py)`", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    )
+    assert path, "the check would check nothing"
+    assert [step for step in path if not (ROOT / "services" / step.partition("/")[0] / step).is_file()] == []
+
+
 def test_make_targets_that_scripts_rely_on_are_listed() -> None:
     listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for target in ("run", "serve", "renderer", "setup", "test", "lint", "type", "check", "bench"):
