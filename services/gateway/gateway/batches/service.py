@@ -4,8 +4,6 @@ import asyncio
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from opentelemetry import propagate
-
 from contracts.errors import ErrorCode
 from gateway.batches import planning, store
 from gateway.batches.planning import Plotted, Rules
@@ -22,6 +20,7 @@ from gateway.receivers import receiver
 from gateway.wiring import Caller, Parts
 from runtime import netguard
 from runtime.errors import ServiceError
+from runtime.telemetry import traceparent
 
 _MICRO = Decimal(1_000_000)
 
@@ -81,8 +80,6 @@ def _sitemap(parts: Parts, sent: Submission) -> str | None:
 
 
 def _new(caller: Caller, asked: BatchAsked, plotted: Plotted, sitemap: str | None) -> New:
-    carrier: dict[str, str] = {}
-    propagate.inject(carrier)
     return New(
         tenant_id=caller.tenant_id,
         kind=asked.job_kind,
@@ -90,7 +87,7 @@ def _new(caller: Caller, asked: BatchAsked, plotted: Plotted, sitemap: str | Non
         concurrency=plotted.concurrency,
         max_cost_microusd=None if asked.max_cost_usd is None else int(asked.max_cost_usd * _MICRO),
         unit_microusd=int(plotted.unit_usd * _MICRO),
-        trace=carrier.get("traceparent", ""),
+        trace=traceparent(),
         sitemap_url=sitemap,
         wanted=_wanted(caller, asked) if sitemap else None,
         webhook_each=int(asked.webhook_events is WebhookEvents.EACH),
