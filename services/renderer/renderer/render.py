@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from contracts.errors import ErrorCode
 from contracts.geometry import Viewport
-from contracts.outputs import Area, Banners, Output, ScreenshotOutput
+from contracts.outputs import Area, Banners, Output, ScreenshotOutput, content_type
 from contracts.render import (
     Artifact,
     RenderRequest,
@@ -39,7 +39,6 @@ _LOAD_SHARE, _LOAD_S = 0.5, 20.0
 _UPLOAD_SHARE, _UPLOAD_S = 0.1, 5.0
 _END_SHARE, _END_S = 0.08, 1.0
 _WRITE_S = 1.0
-_CONTENT_TYPES = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 _JSON = "application/json"
 
 
@@ -205,21 +204,20 @@ def _pieces(view: View) -> list[Piece]:
     viewport = view.plan.viewport
     pieces = []
     for shot in view.shots:
-        content_type = _CONTENT_TYPES[shot.output.format.value]
-        artifact = _artifact(shot.name, content_type, shot.picture.data, viewport)
+        artifact = _artifact(shot.name, content_type(shot.output), shot.picture.data, viewport)
         shape = {"width": shot.width, "height": shot.height, "box": shot.box}
         pieces.append(Piece(artifact.model_copy(update=shape), shot.picture.data, shot.picture.text))
     if view.facts is not None:
         document = view.facts.model_dump_json().encode()
         pieces += [Piece(_artifact(output.name, _JSON, document, viewport), document) for output in view.plan.facts]
-    for name, (content_type, data) in view.documents.items():
-        pieces.append(Piece(_artifact(name, content_type, data, viewport), data))
+    for name, (kind, data) in view.documents.items():
+        pieces.append(Piece(_artifact(name, kind, data, viewport), data))
     return pieces
 
 
-def _artifact(name: str, content_type: str, data: bytes, viewport: Viewport) -> Artifact:
+def _artifact(name: str, kind: str, data: bytes, viewport: Viewport) -> Artifact:
     digest = hashlib.sha256(data).hexdigest()
-    return Artifact(name=name, content_type=content_type, bytes=len(data), sha256=digest, viewport=viewport)
+    return Artifact(name=name, content_type=kind, bytes=len(data), sha256=digest, viewport=viewport)
 
 
 async def _store(
