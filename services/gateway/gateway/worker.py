@@ -16,7 +16,7 @@ from gateway.deliveries.courier import Courier
 from gateway.gathering import Gathering
 from gateway.hints import DELIVERIES, QUEUE, Hints, cancel_topic, job_topic
 from gateway.housekeeping import Housekeeper
-from gateway.jobs import admission, confidential, enrichment, expansion, feeding, leases, memos, records, spending
+from gateway.jobs import admission, confidential, enrichment, expansion, feeding, flow, leases, memos, records, spending
 from gateway.jobs.states import Claimed, Weight
 from gateway.pipeline import Pipeline, Ports
 from gateway.room import Room
@@ -210,7 +210,7 @@ class Worker:
         if let_in:
             await self._hints.notify(QUEUE)
         async with self._db.read() as db:
-            depths = await leases.depth(db)
+            depths = await flow.depth(db)
             overdue = await confidential.overdue(db)
         if overdue:
             async with self._db.once() as db:
