@@ -7,18 +7,19 @@ Rubric and schema are counted in full for ours, although the provider caches the
 
 import asyncio
 import base64
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import httpx2
 
 from analyzer import facts_json
-from analyzer.analyze import Taken, _judged_page
+from analyzer.asking import judged_page
 from analyzer.judged import JudgedPage
 from analyzer.judging import estimates, fact_table, memos, pictures, prices, prompts
 from analyzer.judging.claude import Claude
 from analyzer.judging.settings import ClaudeSettings
 from analyzer.measured import Pixels, measure, section_ids
 from analyzer.rules import policy
+from analyzer.subject import Subject
 from contracts.analyze import AnalyzeRequest
 from contracts.geometry import VIEWPORTS, ViewportName
 from contracts.render import RenderResult
@@ -63,7 +64,7 @@ def _page(render: RenderResult) -> JudgedPage:
     names = zip(section_ids(render.sections), (one.artifact for one in render.sections), strict=True)
     images = {key: _content(render, artifact) for key, artifact in names if artifact in render.artifacts}
     request = AnalyzeRequest(analysis_id="an_1", tenant_id="t", render=render, downloads={})
-    return replace(_judged_page(request, Taken(measured), images, numbers), images=images)
+    return judged_page(request, Subject(measured), images, numbers)
 
 
 def _naive(render: RenderResult, html: str, calls: int) -> int:

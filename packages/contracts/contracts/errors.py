@@ -114,3 +114,9 @@ class Problem(Wire):
     errors: list[FieldError] = Field(default_factory=list)
     request_id: str = ""
     retry_after_s: float | None = None
+
+    @classmethod
+    def of(cls, code: ErrorCode, detail: str, **more: object) -> Self:
+        """Describe a failure, with all that its code says about it."""
+        about = {"type": f"/docs/errors#{code.value}", "title": code.headline, "status": code.status}
+        return cls.model_validate({**about, "detail": detail, "code": code, **more})

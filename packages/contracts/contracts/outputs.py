@@ -11,9 +11,6 @@ from contracts.wire import PublicInput
 MAX_CAPTURE_PX = 16_000
 """Taller captures can kill the browser: measured, see docs/adr/0006."""
 
-MAX_WEBP_PX = 16_383
-"""The format's own limit; Chromium answers with nothing, and says nothing, above it."""
-
 _NAME = r"^[a-z0-9_]{1,40}(\.[a-z0-9_]{1,40})?$"
 
 
@@ -30,6 +27,9 @@ class Area(StrEnum):
 
 MANY = frozenset({Area.SECTIONS, Area.TILES})
 """Areas that give several artifacts, named `<name>.1`, `<name>.2`, …"""
+
+MANY_AT_MOST = 40
+"""Artifacts that one output of sections or tiles may give: 16,000 px in tiles of 400 px."""
 
 
 class ImageFormat(StrEnum):
@@ -149,3 +149,26 @@ class DocumentOutput(PublicInput):
 
 
 Output = Annotated[ScreenshotOutput | FactsOutput | PdfOutput | DocumentOutput, Field(discriminator="kind")]
+
+_JSON = "application/json"
+_DOCUMENT_TYPES = {
+    DocumentKind.HTML: "text/html",
+    DocumentKind.MARKDOWN: "text/markdown",
+    DocumentKind.TEXT: "text/plain",
+    DocumentKind.LINKS: _JSON,
+    DocumentKind.METADATA: _JSON,
+}
+
+
+def gives_many(output: Output) -> bool:
+    """Whether an output's artifacts are numbered."""
+    return isinstance(output, ScreenshotOutput) and output.area in MANY
+
+
+def content_type(output: Output) -> str:
+    """Return the type of an output's artifacts, without parameters."""
+    if isinstance(output, ScreenshotOutput):
+        return f"image/{output.format.value}"
+    if isinstance(output, PdfOutput):
+        return "application/pdf"
+    return _JSON if isinstance(output, FactsOutput) else _DOCUMENT_TYPES[DocumentKind(output.kind)]

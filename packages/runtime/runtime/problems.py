@@ -33,13 +33,11 @@ _BY_STATUS = {
 def problem(request: Request, error: ServiceError, status: int | None = None) -> JSONResponse:
     """Build the answer for `error`; `status` overrides the code's own."""
     code = error.code
-    body = Problem(
-        type=f"/docs/errors#{code.value}",
-        title=code.headline,
+    body = Problem.of(
+        code,
+        error.detail,
         status=status or code.status,
-        detail=error.detail,
         instance=request.url.path,
-        code=code,
         errors=error.errors,
         request_id=request.scope.get("state", {}).get("request_id", ""),
         retry_after_s=error.retry_after_s,

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 from contracts.geometry import ViewportName
 from contracts.outputs import Probe
@@ -11,7 +10,6 @@ from evals.template import CLEAN, CTA, FOOTER, HEADLINE, META, PROOF, Template, 
 
 FAIL, WARN, PASS, SKIP = Outcome.FAIL, Outcome.WARN, Outcome.PASS, Outcome.NOT_APPLICABLE
 DESKTOP, PHONE = ViewportName.DESKTOP, ViewportName.MOBILE
-Levels: TypeAlias = "list[tuple[str, Outcome, Template]]"
 
 
 @dataclass(frozen=True)

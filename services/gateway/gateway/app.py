@@ -111,7 +111,7 @@ def create_app(settings: GatewaySettings, *, hints: Hints | None = None) -> Fast
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with parts.keyring.flushing():
             yield
-        parts.watch.close()
+        await parts.watch.aclose()
         await parts.hints.aclose()
         if parts.broker is not None:
             await parts.broker.aclose()

@@ -24,9 +24,11 @@ from gateway.jobs.delays import (
     until_batched,
 )
 from gateway.jobs.states import Claimed, Kind, LeaseLostError, NotEnoughError, State
-from gateway.pipeline import Pipeline, StillAwayError, StillInBatchError
+from gateway.pipeline import Pipeline
 from gateway.room import Room
 from gateway.settings import GatewaySettings
+from gateway.work import analysing, capturing, enriching
+from gateway.work.enriching import StillAwayError, StillInBatchError
 from runtime.errors import ServiceError
 
 log = structlog.get_logger(__name__)
@@ -40,8 +42,16 @@ class Works:
     sitemaps: Sitemaps
 
     async def run(self, job: Claimed) -> None:
-        """Do it. Raises as `Pipeline.run` does."""
-        await (self.sitemaps.run(job) if job.kind is Kind.SITEMAP else self.pipeline.run(job))
+        """Do what is left of `job` and write its result. Raises `ServiceError` when it failed, or what says why not."""
+        match job.kind:
+            case Kind.ANALYSIS:
+                await analysing.run(self.pipeline, job)
+            case Kind.ENRICHMENT:
+                await enriching.run(self.pipeline, job)
+            case Kind.CAPTURE:
+                await capturing.run(self.pipeline, job)
+            case Kind.SITEMAP:
+                await self.sitemaps.run(job)
 
 
 class Attempts:

@@ -110,13 +110,10 @@ def _tell_health(operation: Document, about: Document) -> None:
 
 
 def _example(code: ErrorCode) -> Document:
-    problem = Problem(
-        type=f"/docs/errors#{code.value}",
-        title=code.headline,
-        status=code.status,
-        detail="What exactly, and what to change.",
+    problem = Problem.of(
+        code,
+        "What exactly, and what to change.",
         instance="/v1/analyses",
-        code=code,
         request_id="0193f6b2c4d57a80b1c2d3e4f5a60718",
         retry_after_s=_MAY_WAIT.get(code),
     )

@@ -9,8 +9,8 @@ from gateway import metrics, walls
 from gateway.access import plans, strangers
 from gateway.access.scopes import for_route
 from gateway.auth import Auth
+from gateway.edge.addresses import address_of
 from gateway.limits.policy import Asker
-from gateway.origin import address_of
 from gateway.wiring import LOCAL_TENANT, Caller, Parts, TheParts
 from runtime.errors import ServiceError
 

@@ -12,16 +12,16 @@ from contracts.errors import ErrorCode
 from contracts.fetch import FetchRequest
 from contracts.geometry import VIEWPORTS, ViewportName
 from contracts.outputs import (
-    MANY,
+    MANY_AT_MOST,
     Area,
     Banners,
-    DocumentKind,
     FactsOutput,
     ImageFormat,
     Output,
-    PdfOutput,
     Probe,
     ScreenshotOutput,
+    content_type,
+    gives_many,
 )
 from contracts.render import RenderRequest, RenderResult, TransferSlot
 from contracts.result import Memo, Ticket
@@ -30,21 +30,11 @@ from gateway.blobs.base import BlobStore, new_key
 from gateway.jobs.states import Claimed, Document
 from runtime.errors import ServiceError
 
-MANY_AT_MOST = 40
-"""Artifacts that one output of sections or tiles may give: 16,000 px in tiles of 400 px."""
-
 WITHHELD = ("auth", "cookies", "headers")
 """The parts of a visit that are somebody's secret."""
 
 _JPEG = "image/jpeg"
 _JSON = "application/json"
-_DOCUMENTS = {
-    DocumentKind.HTML: "text/html",
-    DocumentKind.MARKDOWN: "text/markdown",
-    DocumentKind.TEXT: "text/plain",
-    DocumentKind.LINKS: _JSON,
-    DocumentKind.METADATA: _JSON,
-}
 _SECTIONS = {ViewportName.DESKTOP: 12, ViewportName.MOBILE: 6}
 _QUALITY = 80
 # The callee must give up, and say so, before the caller stops listening.
@@ -78,20 +68,6 @@ def _artifact_types() -> dict[str, str]:
         types |= {f"sections.{name.value}.{number}": _JPEG for number in range(1, _SECTIONS[name] + 1)}
         types[f"facts.{name.value}"] = _JSON
     return types
-
-
-def content_type(output: Output) -> str:
-    """Return the type of an output's artifacts, without parameters."""
-    if isinstance(output, ScreenshotOutput):
-        return f"image/{output.format.value}"
-    if isinstance(output, PdfOutput):
-        return "application/pdf"
-    return _JSON if isinstance(output, FactsOutput) else _DOCUMENTS[DocumentKind(output.kind)]
-
-
-def gives_many(output: Output) -> bool:
-    """Whether an output's artifacts are numbered."""
-    return isinstance(output, ScreenshotOutput) and output.area in MANY
 
 
 def artifact_types(outputs: list[Output]) -> dict[str, str]:

@@ -23,6 +23,9 @@ log = structlog.get_logger(__name__)
 _LOOK_S = 1.0
 """Longest time to miss a change whose hint was lost."""
 
+_END_S = 10.0
+"""Longest time that the end of a process waits for a look."""
+
 _HINT_WAIT = timedelta(seconds=60)
 _READERS = 4
 """Callers whose wait is over that read their result at once: the other connections are for those who did not wait."""
@@ -88,7 +91,7 @@ class _Followed:
 class Watch:
     """Looks at every followed job once a second, in one query, and at once at those that a hint names.
 
-    It runs only while somebody follows. `close` ends all waits, for a process that stops.
+    It runs only while somebody follows. `close` ends all waits, for a process that stops, and `aclose` the work.
     """
 
     def __init__(self, db: Database, hints: Hints, look_s: float = _LOOK_S) -> None:
@@ -119,6 +122,12 @@ class Watch:
         for followed in self._followed.values():
             for feed in followed.feeds:
                 feed.wake()
+
+    async def aclose(self) -> None:
+        """Send everybody home, and wait for a look that is under way: it has a connection of the database."""
+        self.close()
+        if self._loop is not None:
+            await asyncio.wait([self._loop], timeout=_END_S)
 
     @asynccontextmanager
     async def follow(self, subject: Subject) -> AsyncIterator[Feed]:

@@ -1,4 +1,4 @@
-"""The loops that claim jobs, keep their leases alive, and take over from dead workers."""
+"""The loops that claim jobs, keep their leases alive, and call what keeps the queue going."""
 
 import asyncio
 import time
@@ -14,13 +14,14 @@ from gateway.batches.sitemaps import Sitemaps
 from gateway.db import Database
 from gateway.deliveries.courier import Courier
 from gateway.gathering import Gathering
-from gateway.hints import DELIVERIES, QUEUE, Hints, cancel_topic, job_topic
+from gateway.hints import QUEUE, Hints, cancel_topic
 from gateway.housekeeping import Housekeeper
-from gateway.jobs import admission, confidential, enrichment, expansion, feeding, leases, memos, records, spending
+from gateway.jobs import leases, records
 from gateway.jobs.states import Claimed, Weight
 from gateway.pipeline import Pipeline, Ports
 from gateway.room import Room
 from gateway.settings import GatewaySettings
+from gateway.sweeping import Sweeper
 from runtime.errors import ServiceError
 from runtime.ids import new_id
 
@@ -54,6 +55,7 @@ class Worker:
         works = Works(pipeline, Sitemaps(db, ports.renderer, settings))
         self._attempts = Attempts(db, hints, works, self._room, settings)
         self._courier = Courier(self.id, db, hints, settings)
+        self._sweeper = Sweeper(db, hints, settings)
         self._housekeeper = Housekeeper(db, ports.blobs, settings)
         self._stopping = False
         self._over = asyncio.Event()
@@ -75,7 +77,7 @@ class Worker:
             for seconds, name, tick in (
                 (min(_BEAT_S, lease_s / 3), "heartbeat", self._beat),
                 (min(_SWEEP_S, lease_s / 3), "sweep", self._sweep),
-                (min(_FEED_S, self._settings.poll_seconds), "feed", self._feed),
+                (min(_FEED_S, self._settings.poll_seconds), "feed", self._sweeper.feed),
                 (_HOUSE_S, "housekeeping", self._housekeeper.tick),
             ):
                 group.create_task(self._every(seconds, name, tick))
@@ -179,63 +181,11 @@ class Worker:
             self._tasks[key].cancel()
         self._suspects = missing
 
-    async def _feed(self) -> None:
-        """Let more of each batch into the queue."""
-        async with self._db.read() as db:
-            waiting = await feeding.hungry(db)
-        for batch in waiting:
-            async with self._db.begin() as db:
-                fed = await feeding.feed(db, batch)
-            if fed.let_in:
-                await self._hints.notify(QUEUE)
-            elif fed.too_dear:
-                async with self._db.begin() as db:
-                    refused = await feeding.refuse(db, batch)
-                await self._hints.notify(DELIVERIES)
-                log.info("batch_too_dear", batch_id=batch.id, refused=refused)
-
     async def _sweep(self) -> None:
-        """Take back the jobs of dead workers, forget the secrets of jobs that ended, show how long the queue is."""
         # After an outage of the database every lease looks expired: first let the living renew theirs.
         if time.monotonic() - self._database_failed_at >= self._settings.lease_seconds:
-            await self._reap()
-        async with self._db.once() as db:
-            await memos.sweep(db, self._settings.memo_life)
-        async with self._db.begin() as db:
-            await spending.sweep(db)
-        async with self._db.begin() as db:
-            let_in = await admission.sweep(db)
-        async with self._db.begin() as db:
-            let_in += await leases.age(db, timedelta(seconds=self._settings.batch_patience_seconds))
-        if let_in:
-            await self._hints.notify(QUEUE)
-        async with self._db.read() as db:
-            depths = await leases.depth(db)
-            overdue = await confidential.overdue(db)
-        if overdue:
-            async with self._db.once() as db:
-                await confidential.sweep(db)
-        for gauge in (metrics.QUEUED, metrics.RUNNING, metrics.OLDEST_SECONDS):
-            gauge.clear()
-        for depth in depths:
-            labels = (depth.kind, str(depth.priority))
-            metrics.QUEUED.labels(*labels).set(depth.queued)
-            metrics.RUNNING.labels(*labels).set(depth.running)
-            metrics.OLDEST_SECONDS.labels(*labels).set(depth.oldest.total_seconds())
-
-    async def _reap(self) -> None:
-        async with self._db.begin() as db:
-            reaped = await leases.reap(db, self._settings.max_crashes)
-        for job in reaped:
-            log.warning("job_reaped", job_id=job.id, dead=job.dead)
-            metrics.REAPED.labels("dead" if job.dead else "requeued").inc()
-            if job.dead:
-                async with self._db.begin() as db:
-                    await enrichment.abandon(db, job.id)
-                    await expansion.abandon(db, job.id)
-            await self._hints.notify(job_topic(job.id) if job.dead else QUEUE)
-        if any(job.dead for job in reaped):
-            await self._hints.notify(DELIVERIES)
+            await self._sweeper.reap()
+        await self._sweeper.sweep()
 
     async def _drain(self) -> None:
         for patience_s in (self._settings.drain_seconds, None):

@@ -102,6 +102,7 @@ async def running(settings: GatewaySettings) -> AsyncIterator[Platform]:
         http = await stack.enter_async_context(httpx2.AsyncClient(transport=to_app, base_url=BASE, trust_env=False))
         parts: Parts = app.state.parts
         yield Platform(app, http, parts, fleet, Ports(renderer, analyzer, parts.blobs))
+        await parts.watch.aclose()
         await parts.db.aclose()
 
 

@@ -377,7 +377,8 @@ async def test_what_no_batch_brings_is_asked_alone(
     worth = {"the batch failed": TicketState.READY, "nobody can redeem it": TicketState.LOST}
     platform.fleet.worth = lambda _: worth.get(fate, TicketState.WAITING)
     if fate == "it takes too long":
-        monkeypatch.setattr("gateway.pipeline.TICKET_PATIENCE", timedelta())
+        for place in ("judging", "enriching"):
+            monkeypatch.setattr(f"gateway.work.{place}.TICKET_PATIENCE", timedelta())
     failed = [{"engine": FAILED}] if fate == "the batch failed" else []
     platform.fleet.judgement = batched(iter([*failed, {"engine": DONE}]))
     async with worker(platform, tenant_ai_budget_usd_per_day=Decimal(1)):

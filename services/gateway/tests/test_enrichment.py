@@ -267,7 +267,7 @@ async def until(platform: Platform, path: str, wanted: Callable[[Any], bool]) ->
 async def test_a_customer_has_the_rules_at_once_and_the_model_later(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for place in ("gateway.pipeline", "gateway.attempts"):
+    for place in ("gateway.work.analysing", "gateway.attempts"):
         monkeypatch.setattr(f"{place}.after_absence", lambda *_: timedelta())
     back, thrice = asyncio.Event(), asyncio.Event()
     away = 0

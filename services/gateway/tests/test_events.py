@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -12,6 +12,7 @@ import httpx2
 import pytest
 import uvicorn
 from sqlalchemy import delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import ErrorCode
 from gateway.events import stream
@@ -323,6 +324,30 @@ async def test_a_lost_hint_costs_a_second_and_no_more(platform: Platform, monkey
         await feed.change(timedelta(seconds=20))
         assert feed.latest is not None
         assert feed.latest.state.value == "cancelled"
+
+
+async def test_a_look_under_way_ends_before_the_database_is_let_go(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looking, seen = asyncio.Event(), asyncio.Event()
+    glimpses = records.glimpses
+
+    async def slow(db: AsyncConnection, job_ids: Sequence[str]) -> dict[tuple[str, str, str], records.Glimpse]:
+        looking.set()
+        await seen.wait()
+        return await glimpses(db, job_ids)
+
+    subject = Subject("local", Kind.ANALYSIS, (await job(platform)).rpartition("/")[2])
+    async with platform.parts.watch.follow(subject), asyncio.timeout(20):
+        monkeypatch.setattr(records, "glimpses", slow)
+        await platform.parts.hints.notify(job_topic(subject.id))
+        await looking.wait()
+    closing = asyncio.create_task(platform.parts.watch.aclose())
+    await asyncio.sleep(0)
+    assert not closing.done()
+    seen.set()
+    await closing
+    assert platform.parts.watch.closed
 
 
 async def test_a_database_that_is_away_for_a_while_ends_no_wait(

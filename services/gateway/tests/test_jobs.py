@@ -12,7 +12,7 @@ from contracts.errors import ErrorCode
 from contracts.render import RenderResult
 from contracts.result import Analysis
 from gateway.db import Database
-from gateway.jobs import intake, leases, outcomes
+from gateway.jobs import flow, intake, leases, outcomes
 from gateway.jobs.states import Claimed, Kind, NewJob, Priority, Stage, State
 from gateway.tables import jobs, renders, results
 from gateway.times import now_plus
@@ -369,10 +369,10 @@ async def test_depth_counts_what_is_not_finished(db: Database) -> None:
     await enqueue(db, "local", Priority.BATCH)
     (job,) = await claim(db)
     async with db.read() as connection:
-        depths = {depth.priority: depth for depth in await leases.depth(connection)}
+        depths = {depth.priority: depth for depth in await flow.depth(connection)}
     assert (depths[0].queued, depths[0].running, depths[1].queued, depths[1].running) == (2, 1, 1, 0)
     assert timedelta() <= depths[0].oldest < timedelta(minutes=1)
     async with db.begin() as connection:
         await outcomes.fail(connection, job, ERROR)
     async with db.read() as connection:
-        assert {depth.priority: depth.running for depth in await leases.depth(connection)} == {0: 0, 1: 0}
+        assert {depth.priority: depth.running for depth in await flow.depth(connection)} == {0: 0, 1: 0}

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from fastapi import Response
 
 from contracts.errors import ErrorCode
-from contracts.outputs import FactsOutput, Output, PdfOutput, ScreenshotOutput
+from contracts.outputs import content_type, gives_many
 from contracts.render import RenderRequest
 from renderer import documents
-from renderer.intake import gives_many
 from renderer.render import Rendered
 from runtime.errors import ServiceError
 
 JSON = "application/json"
-_DOCUMENTS = {"html": "text/html", "markdown": "text/markdown", "text": "text/plain", "links": JSON, "metadata": JSON}
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ def wants_bytes(body: RenderRequest, accept: str) -> bool:
     if not ranges:
         return alone
     as_json = _liking(ranges, JSON)
-    kind = _media_type(body.outputs[0])
+    kind = content_type(body.outputs[0])
     as_bytes = _liking(ranges, kind) if alone and not _names_json(kind, as_json) else _Liking()
     if not (as_json.weight or as_bytes.weight):
         had = f"{kind} or {JSON}" if alone else f"{JSON} only: it gives several artifacts, or stores them"
@@ -75,14 +73,6 @@ def whole(body: RenderRequest, rendered: Rendered) -> Response:
     }
     result = rendered.result.model_copy(update={"artifacts": {**rendered.result.artifacts, **inline}})
     return Response(result.model_dump_json(), media_type=JSON, headers={"Vary": "Accept"})
-
-
-def _media_type(output: Output) -> str:
-    if isinstance(output, ScreenshotOutput):
-        return f"image/{output.format.value}"
-    if isinstance(output, PdfOutput):
-        return "application/pdf"
-    return JSON if isinstance(output, FactsOutput) else _DOCUMENTS[output.kind]
 
 
 def _ranges(accept: str) -> dict[str, float]:

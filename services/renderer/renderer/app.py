@@ -21,7 +21,7 @@ from renderer.isolation import Isolation
 from renderer.launcher import Launcher
 from renderer.pool import Pool
 from renderer.settings import RendererSettings
-from renderer.tiers import answer, endpoint
+from renderer.tiers import answer
 from renderer.tiers.fetching import Fetching
 from renderer.uploads import Uploads
 from runtime import netguard
@@ -29,6 +29,9 @@ from runtime.errors import ServiceError
 from runtime.web import service_app
 
 log = structlog.get_logger(__name__)
+
+_UPLOAD = timedelta(seconds=5)
+"""For the artifacts of a fetch, beside its budget."""
 
 
 class Renderer:
@@ -66,8 +69,12 @@ class Renderer:
             yield
 
     async def fetch(self, request: FetchRequest) -> render.Rendered:
-        """Do one fetch. Raises `ServiceError`."""
-        return await endpoint.fetch(intake.accept(request, self._settings), self._fetching, self._uploads)
+        """Have one page through the tiers, and store what has a slot. Raises `ServiceError`."""
+        request = intake.accept(request, self._settings)
+        self._uploads.check(request.uploads)
+        had = await self._fetching.fetch(request)
+        await render.store(had, request.uploads, self._uploads, _UPLOAD)
+        return had
 
     async def render(self, request: RenderRequest, *, watched: bool = True) -> render.Rendered:
         """Do one job. Raises `ServiceError`."""

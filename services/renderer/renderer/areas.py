@@ -8,13 +8,10 @@ from contextlib import asynccontextmanager, suppress
 
 from contracts.errors import ErrorCode, FieldError
 from contracts.geometry import Box, Viewport
-from contracts.outputs import MAX_CAPTURE_PX, ScreenshotOutput, Tiles
+from contracts.outputs import MANY_AT_MOST, MAX_CAPTURE_PX, ScreenshotOutput, Tiles
 from renderer import selectors
 from renderer.page import Page
 from runtime.errors import ServiceError
-
-MAX_TILES = 40
-"""Pictures that one output may give; what is below them is left out, and the result says `truncated`."""
 
 _PICTURES_S = 3.0
 """How long an element's own pictures are waited for once it has been scrolled to."""
@@ -98,7 +95,7 @@ def tiles(rule: Tiles, width: float, height: float) -> list[Box]:
     end = max(1, math.ceil(min(height, MAX_CAPTURE_PX)))
     boxes: list[Box] = []
     top = 0
-    while len(boxes) < MAX_TILES:
+    while len(boxes) < MANY_AT_MOST:
         boxes.append(Box(x=0, y=top, width=width, height=min(rule.height, end - top)))
         if top + rule.height >= end:
             break

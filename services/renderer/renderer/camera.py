@@ -52,8 +52,7 @@ class Camera:
     def pages(self, stage: Stage, height: float) -> list[Frame]:
         """Return the frames of the full page."""
         box = self.page_box(height)
-        scale = min(1.0, MAX_CAPTURE_PX / (box.height * self._viewport.device_scale_factor))
-        return [Frame(output.name, output, box, box, scale) for output in stage.of(Area.FULL_PAGE)]
+        return [self._frame(output.name, output, box) for output in stage.of(Area.FULL_PAGE)]
 
     def sections(self, stage: Stage, sections: Sequence[Section]) -> list[Frame]:
         """Return the frames of all sections."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from contracts.errors import ErrorCode, FieldError
-from contracts.outputs import MANY, MAX_CAPTURE_PX, DocumentOutput, Output, PdfOutput, ScreenshotOutput
+from contracts.outputs import MAX_CAPTURE_PX, DocumentOutput, Output, PdfOutput, ScreenshotOutput, gives_many
 from contracts.render import RenderRequest
 from renderer import visiting
 from renderer.devices import DEVICES
@@ -50,11 +50,6 @@ def _check_names(request: RenderRequest) -> None:
     for name in request.uploads:
         if name not in names and not (many and name.startswith(many)):
             raise _invalid(f"uploads.{name}", "No output has this name.")
-
-
-def gives_many(output: Output) -> bool:
-    """Tell whether the output gives several artifacts."""
-    return isinstance(output, ScreenshotOutput) and output.area in MANY
 
 
 def _check_caps(request: RenderRequest, settings: RendererSettings) -> None:

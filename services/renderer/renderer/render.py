@@ -3,12 +3,13 @@
 import asyncio
 import hashlib
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Self
 
 from contracts.errors import ErrorCode
 from contracts.geometry import Viewport
-from contracts.outputs import Area, Banners, Output, ScreenshotOutput
+from contracts.outputs import Area, Banners, Output, ScreenshotOutput, content_type
 from contracts.render import (
     Artifact,
     RenderRequest,
@@ -39,8 +40,6 @@ _LOAD_SHARE, _LOAD_S = 0.5, 20.0
 _UPLOAD_SHARE, _UPLOAD_S = 0.1, 5.0
 _END_SHARE, _END_S = 0.08, 1.0
 _WRITE_S = 1.0
-_CONTENT_TYPES = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
-_JSON = "application/json"
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,12 @@ class Piece:
     artifact: Artifact
     data: bytes
     text: str = ""
+
+    @classmethod
+    def of(cls, name: str, kind: str, data: bytes, viewport: Viewport) -> Self:
+        """Describe `data`."""
+        digest = hashlib.sha256(data).hexdigest()
+        return cls(Artifact(name=name, content_type=kind, bytes=len(data), sha256=digest, viewport=viewport), data)
 
 
 @dataclass
@@ -97,7 +102,9 @@ async def render(
     views = await isolation.run(url, work, hard)
     await _write(views, timedelta(seconds=begun + hard.total_seconds() - time.monotonic()))
     rendered = _assemble(request, views, watch)
-    await _store(rendered, request.uploads, uploads, timedelta(seconds=begun + budget - time.monotonic()), watch)
+    sending = time.monotonic()
+    await store(rendered, request.uploads, uploads, timedelta(seconds=begun + budget - sending))
+    watch.upload_s = time.monotonic() - sending
     result = rendered.result.model_copy(update={"timings": watch.timings(), "pool": isolation.pool.state()})
     return Rendered(result, rendered.pieces)
 
@@ -205,35 +212,25 @@ def _pieces(view: View) -> list[Piece]:
     viewport = view.plan.viewport
     pieces = []
     for shot in view.shots:
-        content_type = _CONTENT_TYPES[shot.output.format.value]
-        artifact = _artifact(shot.name, content_type, shot.picture.data, viewport)
+        piece = Piece.of(shot.name, content_type(shot.output), shot.picture.data, viewport)
         shape = {"width": shot.width, "height": shot.height, "box": shot.box}
-        pieces.append(Piece(artifact.model_copy(update=shape), shot.picture.data, shot.picture.text))
+        pieces.append(replace(piece, artifact=piece.artifact.model_copy(update=shape), text=shot.picture.text))
     if view.facts is not None:
         document = view.facts.model_dump_json().encode()
-        pieces += [Piece(_artifact(output.name, _JSON, document, viewport), document) for output in view.plan.facts]
-    for name, (content_type, data) in view.documents.items():
-        pieces.append(Piece(_artifact(name, content_type, data, viewport), data))
+        pieces += [Piece.of(output.name, content_type(output), document, viewport) for output in view.plan.facts]
+    pieces += [Piece.of(name, kind, data, viewport) for name, (kind, data) in view.documents.items()]
     return pieces
 
 
-def _artifact(name: str, content_type: str, data: bytes, viewport: Viewport) -> Artifact:
-    digest = hashlib.sha256(data).hexdigest()
-    return Artifact(name=name, content_type=content_type, bytes=len(data), sha256=digest, viewport=viewport)
-
-
-async def _store(
-    rendered: Rendered, slots: dict[str, TransferSlot], uploads: Uploads, within: timedelta, watch: Stopwatch
-) -> None:
+async def store(rendered: Rendered, slots: dict[str, TransferSlot], uploads: Uploads, within: timedelta) -> None:
+    """Send every piece that has a slot there. Raises `ServiceError` (storage_failed)."""
     wanted = [
         Upload(piece.artifact.name, slots[piece.artifact.name], piece.artifact.content_type, piece.data)
         for piece in rendered.pieces
         if piece.artifact.name in slots
     ]
     if wanted:
-        begun = time.monotonic()
         await uploads.put(wanted, within)
-        watch.upload_s = time.monotonic() - begun
 
 
 def _needs_settling(output: Output) -> bool:

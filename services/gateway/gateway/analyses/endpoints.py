@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 
 from contracts.comparison import Comparison
 from contracts.errors import ErrorCode
-from gateway import removing, replies, tags
+from gateway import owned, removing, replies, tags
 from gateway.acceptance import remember
 from gateway.analyses import examples, service, store, submissions
 from gateway.analyses.schemas import AnalysisPage, AnalysisRead, path_of, read, summary
@@ -133,7 +133,7 @@ async def show(
     patience = Patience(timedelta(seconds=wait), request.is_disconnected)
     if if_none_match:
         await until_final(parts, caller, Kind.ANALYSIS, analysis_id, patience)
-        current = tags.tag(analysis_id, await service.version(parts, caller, analysis_id))
+        current = tags.tag(analysis_id, await owned.version(parts, caller, Kind.ANALYSIS, analysis_id))
         if tags.known(if_none_match, current):
             return tags.unchanged(current)
     try:
@@ -201,7 +201,8 @@ async def delete(parts: TheParts, caller: TheCaller, analysis_id: AnalysisId) ->
 )
 async def cancel(parts: TheParts, caller: TheCaller, analysis_id: AnalysisId) -> AnalysisRead:
     """End an analysis that is not finished: a render in progress is aborted. Repeating it changes nothing."""
-    return read(await service.cancel(parts, caller, analysis_id))
+    await owned.cancel(parts, caller, Kind.ANALYSIS, analysis_id)
+    return read(await service.found(parts, caller, analysis_id))
 
 
 @router.get(
@@ -236,7 +237,7 @@ async def report(
     parts: TheParts, caller: TheCaller, analysis_id: AnalysisId, if_none_match: IfNoneMatch = ""
 ) -> Response:
     """Show the finished analysis as one self-contained HTML page."""
-    current = tags.tag(analysis_id, "report", await service.version(parts, caller, analysis_id))
+    current = tags.tag(analysis_id, "report", await owned.version(parts, caller, Kind.ANALYSIS, analysis_id))
     if tags.known(if_none_match, current):
         return tags.unchanged(current)
     html = await service.report(parts, caller, analysis_id)

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
-from opentelemetry import propagate
-
 from contracts.analyze import Preset
 from contracts.geometry import DESKTOP, PHONE
 from contracts.render import UPLOAD, Artifact, RenderResult
@@ -21,6 +19,7 @@ from gateway.reuse.policy import cache_key
 from gateway.uploads.decoding import Decoded, kind_of
 from gateway.wiring import Caller, Parts
 from runtime.ids import new_id
+from runtime.telemetry import traceparent
 
 _JPEG = "image/jpeg"
 _PHONE_AT_MOST = 600
@@ -47,11 +46,8 @@ async def create(parts: Parts, caller: Caller, sent: Sent, terms: Terms) -> Acce
     options = enrichment.options(caller.options, sent.ai)
     asked = {"preset": sent.preset, **(options or {})}
     key = cache_key(Kind.ANALYSIS, f"upload:{hashlib.sha256(sent.data).hexdigest()}", asked)
-    carrier: dict[str, str] = {}
-    propagate.inject(carrier)
     address = _address(sent)
-    trace = carrier.get("traceparent", "")
-    job = NewJob(caller.tenant_id, address, sent.preset, trace=trace, cache_key=key, options=options)
+    job = NewJob(caller.tenant_id, address, sent.preset, trace=traceparent(), cache_key=key, options=options)
     if found := await known(parts, job, terms):
         return found
     picture = await _stored(parts, caller, await parts.decoder.decode(sent.data), address.removeprefix("upload:"))

@@ -106,20 +106,6 @@ def path_of(analysis_id: str) -> str:
     return f"/v1/analyses/{analysis_id}"
 
 
-def _error(record: Record) -> Problem | None:
-    if record.error_code is None or record.state not in {State.FAILED, State.CANCELLED}:
-        return None
-    code = record.error_code
-    return Problem(
-        type=f"/docs/errors#{code.value}",
-        title=code.headline,
-        status=code.status,
-        detail=record.error_detail or "",
-        instance=f"/v1/analyses/{record.id}",
-        code=code,
-    )
-
-
 def summary(record: Record) -> AnalysisSummary:
     """Show a record without its result."""
     path = f"/v1/analyses/{record.id}"
@@ -133,7 +119,7 @@ def summary(record: Record) -> AnalysisSummary:
         created_at=record.created_at,
         started_at=record.started_at,
         finished_at=record.finished_at,
-        error=_error(record),
+        error=record.problem(path_of(record.id)),
         links=Links(self=path, report=f"{path}/report" if done else None),
     )
 

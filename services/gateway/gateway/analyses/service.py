@@ -1,12 +1,10 @@
-"""Asking for an analysis, waiting for it, ending it, showing it."""
+"""Asking for an analysis, waiting for it, showing it."""
 
 import asyncio
 import hashlib
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Literal
-
-from opentelemetry import propagate
 
 from contracts import comparison
 from contracts.analyze import Preset
@@ -19,12 +17,10 @@ from gateway.analyses.schemas import AnalysisCreate, PictureCreate
 from gateway.analyses.store import Record
 from gateway.analyses.submissions import Submission
 from gateway.blobs.base import BlobStore, whole
-from gateway.hints import DELIVERIES, cancel_topic, job_topic
 from gateway.idempotency.keys import ticket
-from gateway.jobs import enrichment, outcomes, records
-from gateway.jobs.records import Version
-from gateway.jobs.states import Kind, NewJob, State
-from gateway.metrics import FINISHED
+from gateway.jobs import enrichment
+from gateway.jobs.states import Kind, NewJob
+from gateway.owned import missing
 from gateway.patience import RETRY_AFTER_S, Patience, until_final
 from gateway.receivers import receiver
 from gateway.report import page as report_page
@@ -32,11 +28,7 @@ from gateway.reuse.policy import cache_key
 from gateway.wiring import Caller, Parts
 from runtime import netguard
 from runtime.errors import ServiceError
-
-
-def missing() -> ServiceError:
-    """Say that there is no such analysis; another tenant's is none."""
-    return ServiceError(ErrorCode.NOT_FOUND, "There is no analysis with this id.")
+from runtime.telemetry import traceparent
 
 
 async def accepted(parts: Parts, caller: Caller, asked: Submission, idempotency_key: str | None) -> Accepted:
@@ -63,22 +55,10 @@ async def create(
     """
     target = netguard.parse(url)
     parts.policy.check_target(target)
-    carrier: dict[str, str] = {}
-    propagate.inject(carrier)
     options = enrichment.options(caller.options, ai)
     key = cache_key(Kind.ANALYSIS, target.url, {"preset": preset, **(options or {})})
-    trace = carrier.get("traceparent", "")
-    job = NewJob(caller.tenant_id, target.url, preset, trace=trace, cache_key=key, options=options)
+    job = NewJob(caller.tenant_id, target.url, preset, trace=traceparent(), cache_key=key, options=options)
     return await accept(parts, job, terms)
-
-
-async def version(parts: Parts, caller: Caller, analysis_id: str) -> Version:
-    """Return what tells whether an analysis has changed. Raises NOT_FOUND."""
-    async with parts.db.read() as db:
-        found = await records.version(db, Kind.ANALYSIS, caller.tenant_id, analysis_id)
-    if found is None:
-        raise missing()
-    return found
 
 
 async def waited_for(parts: Parts, caller: Caller, analysis_id: str, patience: Patience) -> Record:
@@ -93,24 +73,7 @@ async def found(parts: Parts, caller: Caller, analysis_id: str) -> Record:
     async with parts.db.read() as db:
         record = await store.get(db, caller.tenant_id, analysis_id)
     if record is None:
-        raise missing()
-    return record
-
-
-async def cancel(parts: Parts, caller: Caller, analysis_id: str) -> Record:
-    """End an analysis; doing it twice is no error. Raises NOT_FOUND, and CONFLICT where it is finished already."""
-    async with parts.db.begin() as db:
-        ended = await outcomes.cancel(db, Kind.ANALYSIS, caller.tenant_id, analysis_id)
-        record = await store.get(db, caller.tenant_id, analysis_id)
-    if record is None:
-        raise missing()
-    if record.state is not State.CANCELLED:
-        raise ServiceError(ErrorCode.CONFLICT, f"The analysis has already {record.state.value}.")
-    if ended:
-        FINISHED.labels(State.CANCELLED.value, ErrorCode.CANCELLED.value).inc()
-        await parts.hints.notify(job_topic(analysis_id))
-        await parts.hints.notify(DELIVERIES)
-        await parts.hints.notify(cancel_topic(analysis_id))
+        raise missing(Kind.ANALYSIS)
     return record
 
 
@@ -119,7 +82,7 @@ async def report(parts: Parts, caller: Caller, analysis_id: str) -> str:
     async with parts.db.read() as db:
         record = await store.get(db, caller.tenant_id, analysis_id)
     if record is None:
-        raise missing()
+        raise missing(Kind.ANALYSIS)
     if record.result is None:
         retry = None if record.state.final else RETRY_AFTER_S
         detail = f"The analysis has no report: its status is {record.state.value}."
@@ -138,7 +101,7 @@ async def compare(parts: Parts, caller: Caller, analysis_id: str, other_id: str)
         records = [await store.get(db, caller.tenant_id, one) for one in (analysis_id, other_id)]
     found = sorted((record for record in records if record is not None), key=lambda record: record.id)
     if len(found) < len(records):
-        raise missing()
+        raise missing(Kind.ANALYSIS)
     if found[0].url != found[-1].url:
         error = FieldError(field="with", message="It must be an analysis of the same address.")
         raise ServiceError(ErrorCode.INVALID_REQUEST, "The analyses are of different addresses.", errors=[error])

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway import walls
 from gateway.audit.store import Entry
 from gateway.audit.trail import Trail
-from gateway.origin import address_of
+from gateway.edge.addresses import address_of
 from gateway.wiring import Caller
 
 _MUTATING = frozenset({"POST", "PUT", "PATCH", "DELETE"})

@@ -15,6 +15,7 @@ from contracts.outputs import ScreenshotOutput
 from gateway.access.plans import Plan
 from gateway.analyses.schemas import AnalysisCreate
 from gateway.batches.entries import Entry
+from gateway.batches.filling import Item
 from gateway.batches.schemas import (
     DEFAULT_CONCURRENCY,
     DUPLICATE,
@@ -24,7 +25,7 @@ from gateway.batches.schemas import (
     MAX_URLS,
     BatchAsked,
 )
-from gateway.batches.store import Item, Reject
+from gateway.batches.store import Reject
 from gateway.captures import limits
 from gateway.captures.schemas import CaptureCreate
 from gateway.jobs import enrichment

@@ -4,13 +4,12 @@ import asyncio
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from opentelemetry import propagate
-
 from contracts.errors import ErrorCode
-from gateway.batches import planning, store
+from gateway.batches import changes, filling, planning, store
+from gateway.batches.filling import New
 from gateway.batches.planning import Plotted, Rules
 from gateway.batches.schemas import BatchAsked, WebhookEvents
-from gateway.batches.store import New, Record
+from gateway.batches.store import Record
 from gateway.batches.uploads import Submission
 from gateway.hints import DELIVERIES, QUEUE, batch_topic, cancel_topic
 from gateway.idempotency import store as promises
@@ -22,6 +21,7 @@ from gateway.receivers import receiver
 from gateway.wiring import Caller, Parts
 from runtime import netguard
 from runtime.errors import ServiceError
+from runtime.telemetry import traceparent
 
 _MICRO = Decimal(1_000_000)
 
@@ -61,7 +61,7 @@ async def create(parts: Parts, caller: Caller, sent: Submission, ticket: Ticket 
     async with parts.turns.taken(("tenant", caller.tenant_id)), parts.db.begin() as db:
         promise = None if ticket is None else await promises.claim(db, ticket)
         if promise is None:
-            batch_id = await store.add(db, new, plotted.items, plotted.rejects)
+            batch_id = await filling.add(db, new, plotted.items, plotted.rejects)
             if ticket is not None:
                 await promises.point(db, ticket, batch_id, "made")
     if promise is not None:
@@ -81,8 +81,6 @@ def _sitemap(parts: Parts, sent: Submission) -> str | None:
 
 
 def _new(caller: Caller, asked: BatchAsked, plotted: Plotted, sitemap: str | None) -> New:
-    carrier: dict[str, str] = {}
-    propagate.inject(carrier)
     return New(
         tenant_id=caller.tenant_id,
         kind=asked.job_kind,
@@ -90,7 +88,7 @@ def _new(caller: Caller, asked: BatchAsked, plotted: Plotted, sitemap: str | Non
         concurrency=plotted.concurrency,
         max_cost_microusd=None if asked.max_cost_usd is None else int(asked.max_cost_usd * _MICRO),
         unit_microusd=int(plotted.unit_usd * _MICRO),
-        trace=carrier.get("traceparent", ""),
+        trace=traceparent(),
         sitemap_url=sitemap,
         wanted=_wanted(caller, asked) if sitemap else None,
         webhook_each=int(asked.webhook_events is WebhookEvents.EACH),
@@ -124,7 +122,7 @@ async def cancel(parts: Parts, caller: Caller, batch_id: str) -> Record:
     if record.state is BatchState.COMPLETED:
         raise ServiceError(ErrorCode.CONFLICT, "The batch has already completed.")
     async with parts.db.begin() as db:
-        working = await store.cancel(db, caller.tenant_id, batch_id)
+        working = await changes.cancel(db, caller.tenant_id, batch_id)
     for job_id in working:
         await parts.hints.notify(cancel_topic(job_id))
     await parts.hints.notify(DELIVERIES)
@@ -134,7 +132,7 @@ async def cancel(parts: Parts, caller: Caller, batch_id: str) -> Record:
 async def pause(parts: Parts, caller: Caller, batch_id: str) -> Record:
     """Start nothing more of it; what is in work is finished. Raises NOT_FOUND, CONFLICT where it has ended."""
     async with parts.db.begin() as db:
-        paused = await store.pause(db, caller.tenant_id, batch_id)
+        paused = await changes.pause(db, caller.tenant_id, batch_id)
     record = await _changed(parts, caller, batch_id)
     if not paused:
         raise ServiceError(ErrorCode.CONFLICT, f"The batch is {record.state.value}.")
@@ -144,7 +142,7 @@ async def pause(parts: Parts, caller: Caller, batch_id: str) -> Record:
 async def resume(parts: Parts, caller: Caller, batch_id: str) -> Record:
     """Let it go on; doing it twice is no error. Raises NOT_FOUND, CONFLICT where it has ended."""
     async with parts.db.begin() as db:
-        await store.resume(db, caller.tenant_id, batch_id)
+        await changes.resume(db, caller.tenant_id, batch_id)
     record = await _changed(parts, caller, batch_id)
     if record.state.final:
         raise ServiceError(ErrorCode.CONFLICT, f"The batch is {record.state.value}.")
@@ -155,7 +153,7 @@ async def retry_failed(parts: Parts, caller: Caller, batch_id: str) -> Record:
     """Try its failed URLs again. Raises NOT_FOUND, and CONFLICT where none can be."""
     record = await found(parts, caller, batch_id)
     async with parts.db.begin() as db:
-        count = await store.retry_failed(db, caller.tenant_id, record)
+        count = await changes.retry_failed(db, caller.tenant_id, record)
     if not count:
         detail = "The batch has no failed URL that can be tried again."
         if record.failed:
@@ -167,7 +165,7 @@ async def retry_failed(parts: Parts, caller: Caller, batch_id: str) -> Record:
 async def remove(parts: Parts, caller: Caller, batch_id: str) -> None:
     """Remove a batch with all results; what the blob store holds of them follows. Raises NOT_FOUND, CONFLICT."""
     async with parts.db.begin() as db:
-        removed = await store.remove(db, caller.tenant_id, batch_id)
+        removed = await changes.remove(db, caller.tenant_id, batch_id)
     if not removed:
         record = await found(parts, caller, batch_id)
         raise ServiceError(ErrorCode.CONFLICT, f"The batch is {record.state.value}. Cancel it first.")

@@ -12,7 +12,7 @@ from contracts.errors import ErrorCode
 from contracts.fetch import FetchRequest, FetchResult, Tier
 from contracts.outputs import DocumentOutput
 from gateway.access import plans
-from gateway.batches import planning, store
+from gateway.batches import filling, planning, store
 from gateway.batches.entries import Entry
 from gateway.batches.planning import Plotted, Rules
 from gateway.batches.schemas import CUT_OFF, MAX_URLS, BatchAsked
@@ -106,7 +106,7 @@ class Sitemaps:
         batch_id = expansion.target(job)
         try:
             filled = await self.db.insist(
-                lambda db: store.fill(db, job, batch_id, plotted.items, plotted.rejects), self.settings.patience
+                lambda db: filling.fill(db, job, batch_id, plotted.items, plotted.rejects), self.settings.patience
             )
         except ServiceError as error:
             if error.code is not ErrorCode.QUOTA_EXCEEDED:
@@ -114,7 +114,7 @@ class Sitemaps:
             # No retry would make the day's quota larger: the batch says so, and the job has done its work.
             detail = error.detail
             filled = await self.db.insist(
-                lambda db: store.refuse(db, job, batch_id, ErrorCode.QUOTA_EXCEEDED, detail), self.settings.patience
+                lambda db: filling.refuse(db, job, batch_id, ErrorCode.QUOTA_EXCEEDED, detail), self.settings.patience
             )
         if not filled:
             raise LeaseLostError

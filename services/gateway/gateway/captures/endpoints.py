@@ -9,9 +9,9 @@ from fastapi import APIRouter, Body, Path, Query, Request, Response
 from contracts.errors import ErrorCode
 from contracts.fetch import FetchRequest
 from contracts.wire import REVEALED
-from gateway import removing, replies, tags
+from gateway import owned, removing, replies, tags
 from gateway.acceptance import Accepted, Terms, remember
-from gateway.captures import answers, examples, negotiation, service, store
+from gateway.captures import artifacts, examples, negotiation, service, store
 from gateway.captures.negotiation import Choice
 from gateway.captures.schemas import CAPTURES, CaptureCreate, CapturePage, CaptureRead, path_of, read, summary
 from gateway.captures.store import Whole
@@ -160,8 +160,8 @@ async def _bytes(request: Request, parts: Parts, record: Whole, accepted: Accept
         error = ServiceError(ErrorCode.DEADLINE_EXCEEDED, f"The page did not give it within the time budget ({lack}).")
         return problems.problem(request, error)
     (name,) = record.result.artifacts
-    answer = answers.whole(await service.content(parts, record, name))
-    answer.headers.update(answers.told(record.result))
+    answer = artifacts.whole(await service.content(parts, record, name))
+    answer.headers.update(artifacts.told(record.result))
     if accepted.cached:
         answer.headers["X-Cost-Usd"] = "0"
     return answer
@@ -209,7 +209,7 @@ async def show(
     patience = Patience(timedelta(seconds=wait), request.is_disconnected)
     if if_none_match:
         await until_final(parts, caller, Kind.CAPTURE, capture_id, patience)
-        current = _tag(parts, capture_id, await service.version(parts, caller, capture_id))
+        current = _tag(parts, capture_id, await owned.version(parts, caller, Kind.CAPTURE, capture_id))
         if tags.known(if_none_match, current):
             return tags.unchanged(current)
     record = await service.waited_for(parts, caller, capture_id, patience)
@@ -253,7 +253,8 @@ async def follow(
 )
 async def cancel(parts: TheParts, caller: TheCaller, capture_id: CaptureId) -> Response:
     """End a capture that is not finished: what is in progress is aborted. Repeating it changes nothing."""
-    return _document(parts, await service.cancel(parts, caller, capture_id))
+    await owned.cancel(parts, caller, Kind.CAPTURE, capture_id)
+    return _document(parts, await service.found(parts, caller, capture_id))
 
 
 @router.delete(
@@ -287,4 +288,4 @@ async def artifact(
     """Fetch one artifact of a finished capture; for one that failed, the answer is the problem that ended it."""
     record = await service.found(parts, caller, capture_id)
     content = await service.content(parts, record, name)
-    return answers.unchanged(content, if_none_match) or answers.whole(content)
+    return artifacts.unchanged(content, if_none_match) or artifacts.whole(content)

@@ -5,8 +5,15 @@ from dataclasses import dataclass
 
 from contracts.errors import ErrorCode
 from contracts.fetch import Tier
-from contracts.outputs import DocumentOutput, ImageFormat, Output, PdfOutput, ScreenshotOutput
-from gateway.orders import content_type, gives_many
+from contracts.outputs import (
+    DocumentOutput,
+    ImageFormat,
+    Output,
+    PdfOutput,
+    ScreenshotOutput,
+    content_type,
+    gives_many,
+)
 from runtime.errors import ServiceError
 
 _JSON = "application/json"

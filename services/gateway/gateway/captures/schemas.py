@@ -12,7 +12,8 @@ from contracts.render import Artifact, PoolState, Settle
 from contracts.visit import FailIf, Prepare, Visit
 from contracts.wire import Wire
 from gateway.blobs.base import BlobStore
-from gateway.captures.store import Record, Whole
+from gateway.captures.store import Whole
+from gateway.jobs.records import Record
 from gateway.jobs.states import State
 from gateway.patience import MAX_WAIT_S
 from gateway.receivers import WebhookUrl
@@ -129,20 +130,6 @@ def path_of(capture_id: str) -> str:
     return f"{CAPTURES}/{capture_id}"
 
 
-def _error(record: Record) -> Problem | None:
-    if record.error_code is None or record.state not in {State.FAILED, State.CANCELLED}:
-        return None
-    code = record.error_code
-    return Problem(
-        type=f"/docs/errors#{code.value}",
-        title=code.headline,
-        status=code.status,
-        detail=record.error_detail or "",
-        instance=path_of(record.id),
-        code=code,
-    )
-
-
 def summary(record: Record) -> CaptureSummary:
     """Show a record without its result."""
     return CaptureSummary(
@@ -153,7 +140,7 @@ def summary(record: Record) -> CaptureSummary:
         created_at=record.created_at,
         started_at=record.started_at,
         finished_at=record.finished_at,
-        error=_error(record),
+        error=record.problem(path_of(record.id)),
         links=CaptureLinks(self=path_of(record.id)),
     )
 

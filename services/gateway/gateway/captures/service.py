@@ -1,10 +1,9 @@
-"""Asking for a capture, waiting for it, ending it, handing it out, removing it."""
+"""Asking for a capture, waiting for it, handing it out."""
 
 from contextlib import nullcontext
 from dataclasses import dataclass
 
 import structlog
-from opentelemetry import propagate
 
 from contracts.errors import ErrorCode
 from contracts.fetch import FetchRequest
@@ -13,18 +12,17 @@ from gateway.acceptance import Accepted, Terms, accept
 from gateway.blobs.base import whole
 from gateway.captures import limits, store
 from gateway.captures.store import Whole
-from gateway.hints import DELIVERIES, cancel_topic, job_topic
-from gateway.jobs import outcomes, records
-from gateway.jobs.records import Version
+from gateway.jobs import outcomes
 from gateway.jobs.states import Kind, NewJob, State
-from gateway.metrics import FINISHED
 from gateway.orders import stored_form
+from gateway.owned import missing, tell_of_cancel
 from gateway.patience import RETRY_AFTER_S, Patience, until_final
 from gateway.reuse import store as reuse
 from gateway.reuse.policy import cache_key
 from gateway.wiring import Caller, Parts
 from runtime import netguard
 from runtime.errors import ServiceError
+from runtime.telemetry import traceparent
 
 log = structlog.get_logger(__name__)
 
@@ -37,11 +35,6 @@ class Content:
     data: bytes
 
 
-def missing() -> ServiceError:
-    """Say that there is no such capture; another tenant's is none."""
-    return ServiceError(ErrorCode.NOT_FOUND, "There is no capture with this id.")
-
-
 async def create(parts: Parts, caller: Caller, request: FetchRequest, terms: Terms) -> Accepted:
     """Accept a capture. Raises `ServiceError` for what may not be opened, or not in this way."""
     target = netguard.parse(request.url)
@@ -50,13 +43,16 @@ async def create(parts: Parts, caller: Caller, request: FetchRequest, terms: Ter
     if request.max_cost_usd is None:
         request = request.model_copy(update={"max_cost_usd": parts.settings.capture_max_cost_usd})
     options, secrets = stored_form(request)
-    carrier: dict[str, str] = {}
-    propagate.inject(carrier)
-    trace = carrier.get("traceparent", "")
     # What a visitor with a login or cookies saw is for nobody else, and the options do not even say who it was.
     key = None if secrets else cache_key(Kind.CAPTURE, target.url, options)
     job = NewJob(
-        caller.tenant_id, target.url, kind=Kind.CAPTURE, trace=trace, options=options, secrets=secrets, cache_key=key
+        caller.tenant_id,
+        target.url,
+        kind=Kind.CAPTURE,
+        trace=traceparent(),
+        options=options,
+        secrets=secrets,
+        cache_key=key,
     )
     accepted = await accept(parts, job, terms)
     if request.prepare.wait_for.function:
@@ -71,35 +67,12 @@ async def waited_for(parts: Parts, caller: Caller, capture_id: str, patience: Pa
         return await found(parts, caller, capture_id)
 
 
-async def version(parts: Parts, caller: Caller, capture_id: str) -> Version:
-    """Return what tells whether a capture has changed. Raises NOT_FOUND."""
-    async with parts.db.read() as db:
-        found = await records.version(db, Kind.CAPTURE, caller.tenant_id, capture_id)
-    if found is None:
-        raise missing()
-    return found
-
-
 async def found(parts: Parts, caller: Caller, capture_id: str) -> Whole:
     """Return a capture as it is. Raises NOT_FOUND."""
     async with parts.db.read() as db:
         record = await store.get(db, caller.tenant_id, capture_id)
     if record is None:
-        raise missing()
-    return record
-
-
-async def cancel(parts: Parts, caller: Caller, capture_id: str) -> Whole:
-    """End a capture; doing it twice is no error. Raises NOT_FOUND, and CONFLICT where it is finished already."""
-    async with parts.db.begin() as db:
-        ended = await outcomes.cancel(db, Kind.CAPTURE, caller.tenant_id, capture_id)
-        record = await store.get(db, caller.tenant_id, capture_id)
-    if record is None:
-        raise missing()
-    if record.state is not State.CANCELLED:
-        raise ServiceError(ErrorCode.CONFLICT, f"The capture has already {record.state.value}.")
-    if ended:
-        await _told_of_cancel(parts, capture_id)
+        raise missing(Kind.CAPTURE)
     return record
 
 
@@ -110,14 +83,7 @@ async def leave(parts: Parts, caller: Caller, capture_id: str) -> None:
             return
         ended = await outcomes.cancel(db, Kind.CAPTURE, caller.tenant_id, capture_id)
     if ended:
-        await _told_of_cancel(parts, capture_id)
-
-
-async def _told_of_cancel(parts: Parts, capture_id: str) -> None:
-    FINISHED.labels(State.CANCELLED.value, ErrorCode.CANCELLED.value).inc()
-    await parts.hints.notify(job_topic(capture_id))
-    await parts.hints.notify(cancel_topic(capture_id))
-    await parts.hints.notify(DELIVERIES)
+        await tell_of_cancel(parts, capture_id)
 
 
 async def content(parts: Parts, record: Whole, name: str) -> Content:

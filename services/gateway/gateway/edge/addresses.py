@@ -1,9 +1,11 @@
-"""Who really asks, behind proxies that are named."""
+"""Where a request comes from: who really asks, behind proxies that are named."""
 
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
+
+from starlette.types import Scope
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -59,3 +61,9 @@ def read(text: str) -> Address | None:
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address
+
+
+def address_of(scope: Scope) -> str:
+    """Return the caller's address: what the doorway worked out from trusted proxies, where it did, else the peer's."""
+    told = scope.get("state", {}).get("client_address")
+    return str(told or (scope.get("client") or ("",))[0])

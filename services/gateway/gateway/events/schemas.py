@@ -6,13 +6,12 @@ from pydantic import Field
 
 from contracts.errors import ErrorCode
 from contracts.wire import Wire
-from gateway.jobs.records import Glimpse
+from gateway.jobs.records import CODES, Glimpse
 from gateway.jobs.states import Kind, State
 from gateway.watch import Subject
 
 _PATHS = {Kind.ANALYSIS: "/v1/analyses", Kind.CAPTURE: "/v1/captures"}
 ENRICHED = "enriched"
-_CODES = {code.value: code for code in ErrorCode}
 
 
 class EventLinks(Wire):
@@ -60,7 +59,7 @@ def event(subject: Subject, glimpse: Glimpse) -> Event:
         status=glimpse.state,
         attempt=glimpse.attempt,
         finished_at=glimpse.finished_at,
-        error_code=_CODES.get(glimpse.error_code or "") if failed else None,
+        error_code=CODES.get(glimpse.error_code or "") if failed else None,
         ai_pending=glimpse.pending,
         links=EventLinks(self=f"{_PATHS[subject.kind]}/{subject.id}"),
     )

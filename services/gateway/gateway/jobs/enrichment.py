@@ -8,12 +8,12 @@ Where the model is asked in bulk, it hands the page in for a message batch, keep
 redeems it when the batch has ended. See docs/adr/0025.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Select, null, select, update
+from sqlalchemy import null, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,6 +22,7 @@ from contracts.result import Analysis, Analyzed, DegradedReason, Ticket
 from gateway.jobs import accounts, announcing, briefs, events, memos, outcomes, spending
 from gateway.jobs.lasting import may_be_given_again
 from gateway.jobs.leases import mine, release
+from gateway.jobs.outcomes import DONE, Rendered, ended_by_us
 from gateway.jobs.states import Claimed, Document, Kind, Priority, Stage, State
 from gateway.outbox.events import EventType
 from gateway.tables import jobs, renders, results
@@ -29,15 +30,6 @@ from gateway.times import now_plus
 
 BULK = "bulk"
 _AI, _TICKET, _SINCE_S = "ai", "ticket", "ticket_since_s"
-_DONE = {"worker_id": null(), "lease_until": null(), "finished_at": now_plus()}
-
-
-@dataclass(frozen=True)
-class Held:
-    """What an enrichment starts from: the render of the analysis and the blob keys of its artifacts."""
-
-    render: RenderResult
-    keys: dict[str, str]
 
 
 def options(own: Document | None, ai: str) -> Document | None:
@@ -113,14 +105,14 @@ async def schedule(db: AsyncConnection, analysis: Claimed, delay: timedelta) -> 
     await db.execute(insert.on_conflict_do_nothing())
 
 
-async def load(db: AsyncConnection, job: Claimed) -> Held | None:
+async def load(db: AsyncConnection, job: Claimed) -> Rendered | None:
     """Return what to start from; None where the analysis is gone or waits for nothing."""
     ours = (renders.c.job_id == target(job)) & (renders.c.tenant_id == job.tenant_id)
     row = (await db.execute(select(renders.c.document, renders.c.blob_keys).where(ours))).first()
     stored = await _stored(db, job)
     if row is None or stored is None or not stored.engine.ai_pending:
         return None
-    return Held(RenderResult.model_validate(row.document), row.blob_keys)
+    return Rendered(RenderResult.model_validate(row.document), row.blob_keys)
 
 
 async def finish(db: AsyncConnection, job: Claimed, analyzed: Analyzed | None) -> bool:
@@ -128,9 +120,9 @@ async def finish(db: AsyncConnection, job: Claimed, analyzed: Analyzed | None) -
 
     False: the job is no longer ours, and nothing was written.
     """
-    done = update(jobs).where(mine(job)).values(state=State.SUCCEEDED, error_code=null(), **_DONE)
+    done = update(jobs).where(mine(job)).values(state=State.SUCCEEDED, error_code=null(), **DONE)
     if not (await db.execute(done)).rowcount:
-        return await _ended_by_us(db, job)
+        return await ended_by_us(db, job, State.SUCCEEDED)
     if analyzed is not None or ticket(job) is None:
         # The ticket of an analysis that is gone is left to the sweep: its bill comes all the same.
         await _settled(db, job, analyzed)
@@ -237,11 +229,3 @@ async def _withheld(db: AsyncConnection, tenant_id: str, analysis_id: str) -> No
     """Give a result to no later request: it promised a model's part that did not come."""
     mine = (jobs.c.id == analysis_id) & (jobs.c.tenant_id == tenant_id)
     await db.execute(update(jobs).where(mine).values(cache_key=null()))
-
-
-async def _ended_by_us(db: AsyncConnection, job: Claimed) -> bool:
-    # The connection may have been lost after the commit and before its answer: the same fence means it was ours.
-    same: Select[*tuple[Any, ...]] = select(jobs.c.id).where(
-        jobs.c.id == job.id, jobs.c.fence == job.fence, jobs.c.state == State.SUCCEEDED
-    )
-    return (await db.execute(same)).first() is not None

@@ -1,9 +1,9 @@
-"""How much waits, and how fast it is done."""
+"""How much waits, how long it has, and how fast it is done."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Integer, case, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.jobs.states import Kind
@@ -12,6 +12,9 @@ from gateway.times import now_plus
 
 WINDOW = timedelta(seconds=30)
 """What is done is counted over this time: long enough for slow pages, short enough to notice lost renderers."""
+
+_ONE: ColumnElement[int] = literal_column("1", Integer)
+_NOTHING: ColumnElement[int] = literal_column("0", Integer)
 
 # Results that wait for the model wait for nobody here, and keep nobody waiting.
 _BEFORE_ITS_END = IS_QUEUED & (jobs.c.kind != Kind.ENRICHMENT)
@@ -39,3 +42,35 @@ async def measure(db: AsyncConnection) -> Flow:
     )
     row = (await db.execute(select(queued.label("queued"), running.label("running"), finished.label("finished")))).one()
     return Flow(row.queued, row.running, row.finished)
+
+
+@dataclass(frozen=True)
+class Depth:
+    """How much work there is of one kind and class."""
+
+    kind: str
+    priority: int
+    queued: int
+    running: int
+    oldest: timedelta
+
+
+async def depth(db: AsyncConnection) -> list[Depth]:
+    """Count the work that is not finished; `oldest` is how long the first of it has been due."""
+    now = now_plus()
+    statement = (
+        select(
+            jobs.c.kind,
+            jobs.c.priority,
+            func.sum(case((IS_QUEUED, _ONE), else_=_NOTHING)).label("queued"),
+            func.sum(case((IS_RUNNING, _ONE), else_=_NOTHING)).label("running"),
+            func.min(case((IS_QUEUED & (jobs.c.run_at <= now), jobs.c.run_at))).label("due_since"),
+            now.label("now"),
+        )
+        .where(IS_QUEUED | IS_RUNNING)
+        .group_by(jobs.c.kind, jobs.c.priority)
+    )
+    return [
+        Depth(row.kind, row.priority, row.queued, row.running, row.now - (row.due_since or row.now))
+        for row in await db.execute(statement)
+    ]

@@ -31,8 +31,6 @@ from gateway.times import now_plus
 from runtime.errors import ServiceError
 
 _REAP_LIMIT = 100
-_ONE: ColumnElement[int] = literal_column("1", Integer)
-_NOTHING: ColumnElement[int] = literal_column("0", Integer)
 # A kind that only a newer release knows is left to it. As a CASE, because planners know no index for one and take it
 # to hold often: a plain IN leads them to the older index, which has the kind first, and then to sort the whole queue
 # (20,000 rows: 7 ms and not 0.03).
@@ -202,35 +200,3 @@ async def age(db: AsyncConnection, patience: timedelta) -> bool:
     statement = update(jobs).where(jobs.c.id.in_(select(old.c.id))).values(values)
     # Returned and counted: SQLite's driver counts no rows of a statement that begins with WITH.
     return (await db.execute(statement.returning(jobs.c.id))).first() is not None
-
-
-@dataclass(frozen=True)
-class Depth:
-    """How much work there is of one kind and class."""
-
-    kind: str
-    priority: int
-    queued: int
-    running: int
-    oldest: timedelta
-
-
-async def depth(db: AsyncConnection) -> list[Depth]:
-    """Count the work that is not finished; `oldest` is how long the first of it has been due."""
-    now = now_plus()
-    statement = (
-        select(
-            jobs.c.kind,
-            jobs.c.priority,
-            func.sum(case((IS_QUEUED, _ONE), else_=_NOTHING)).label("queued"),
-            func.sum(case((IS_RUNNING, _ONE), else_=_NOTHING)).label("running"),
-            func.min(case((IS_QUEUED & (jobs.c.run_at <= now), jobs.c.run_at))).label("due_since"),
-            now.label("now"),
-        )
-        .where(IS_QUEUED | IS_RUNNING)
-        .group_by(jobs.c.kind, jobs.c.priority)
-    )
-    return [
-        Depth(row.kind, row.priority, row.queued, row.running, row.now - (row.due_since or row.now))
-        for row in await db.execute(statement)
-    ]

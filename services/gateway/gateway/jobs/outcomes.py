@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import NamedTuple
 
 from sqlalchemy import delete, insert, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,7 +21,15 @@ from gateway.tables import jobs, renders, results
 from gateway.times import now_plus
 from runtime.errors import ServiceError
 
-_DONE = {"worker_id": null(), "lease_until": null(), "finished_at": now_plus()}
+DONE = {"worker_id": null(), "lease_until": null(), "finished_at": now_plus()}
+"""What a job's end changes besides its state."""
+
+
+class Rendered(NamedTuple):
+    """A page as it was rendered, and the blob keys of its artifacts."""
+
+    render: RenderResult
+    keys: dict[str, str]
 
 
 async def save_render(db: AsyncConnection, job: Claimed, render: RenderResult, keys: dict[str, str]) -> bool:
@@ -42,13 +51,13 @@ async def save_render(db: AsyncConnection, job: Claimed, render: RenderResult, k
     return True
 
 
-async def load_render(db: AsyncConnection, job: Claimed) -> tuple[RenderResult, dict[str, str]]:
-    """Return what an earlier attempt rendered, and the blob keys of its artifacts."""
+async def load_render(db: AsyncConnection, job: Claimed) -> Rendered:
+    """Return what an earlier attempt rendered."""
     statement = select(renders.c.document, renders.c.blob_keys).where(
         renders.c.job_id == job.id, renders.c.tenant_id == job.tenant_id
     )
     row = (await db.execute(statement)).one()
-    return RenderResult.model_validate(row.document), row.blob_keys
+    return Rendered(RenderResult.model_validate(row.document), row.blob_keys)
 
 
 async def reserve(db: AsyncConnection, job: Claimed, wanted: Decimal, limit: Decimal) -> Decimal | None:
@@ -64,14 +73,14 @@ async def finish(db: AsyncConnection, job: Claimed, result: Wire, keys: dict[str
 
     `keys`: the blob keys of artifacts that belong to the result itself.
     """
-    values = {"state": State.SUCCEEDED, "error_code": null(), **_DONE}
+    values = {"state": State.SUCCEEDED, "error_code": null(), **DONE}
     if job.batch_id:
         values["brief"] = briefs.of(job, result)
     if not may_be_given_again(result):
         values["cache_key"] = null()
     done = update(jobs).where(mine(job)).values(values)
     if not (await db.execute(done)).rowcount:
-        return await _ended_by_us(db, job, State.SUCCEEDED)
+        return await ended_by_us(db, job, State.SUCCEEDED)
     row = {
         "job_id": job.id,
         "tenant_id": job.tenant_id,
@@ -96,7 +105,7 @@ async def finish(db: AsyncConnection, job: Claimed, result: Wire, keys: dict[str
 
 async def fail(db: AsyncConnection, job: Claimed, error: ServiceError) -> bool:
     """End a job for good; it stays visible, and `requeue` revives it. False: it was no longer ours."""
-    values = {"state": State.FAILED, "error_code": error.code, "error_detail": error.detail, **_DONE}
+    values = {"state": State.FAILED, "error_code": error.code, "error_detail": error.detail, **DONE}
     if job.batch_id:
         values["brief"] = briefs.ended(job.id, job.url, State.FAILED, (error.code.value, error.detail))
     if (await db.execute(update(jobs).where(mine(job)).values(values))).rowcount:
@@ -106,11 +115,14 @@ async def fail(db: AsyncConnection, job: Claimed, error: ServiceError) -> bool:
         await accounts.give_back(db, job.tenant_id, job.id, State.FAILED)
         await tallies.end(db, Lone(job.tenant_id, job.id, job.batch_id), Ended(State.FAILED))
         return True
-    return await _ended_by_us(db, job, State.FAILED)
+    return await ended_by_us(db, job, State.FAILED)
 
 
-async def _ended_by_us(db: AsyncConnection, job: Claimed, state: State) -> bool:
-    # The connection may have been lost after the commit and before its answer: the same fence means it was ours.
+async def ended_by_us(db: AsyncConnection, job: Claimed, state: State) -> bool:
+    """Whether a job that is no longer in work ended by this very claim.
+
+    The connection may have been lost after the commit and before its answer: the same fence means that it was ours.
+    """
     statement = select(jobs.c.id).where(jobs.c.id == job.id, jobs.c.fence == job.fence, jobs.c.state == state)
     return (await db.execute(statement)).first() is not None
 
@@ -123,7 +135,7 @@ async def cancel(db: AsyncConnection, kind: Kind, tenant_id: str, job_id: str) -
     open_states = [state for state in State if not state.final]
     statement = update(jobs).where(records.owned(kind, tenant_id), jobs.c.id == job_id, jobs.c.state.in_(open_states))
     text = f"The {kind.value} was cancelled on request."
-    values = {"state": State.CANCELLED, "error_code": ErrorCode.CANCELLED, "error_detail": text, **_DONE}
+    values = {"state": State.CANCELLED, "error_code": ErrorCode.CANCELLED, "error_detail": text, **DONE}
     if not (await db.execute(statement.values(values))).rowcount:
         return False
     await confidential.drop(db, tenant_id, job_id)

@@ -8,11 +8,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, String, case, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.errors import ErrorCode, Problem
 from gateway.jobs.states import Kind, State
 from gateway.outbox.events import EventType
 from gateway.tables import events, jobs, results
 
 _AT_ONCE = 200
+
+CODES = {code.value: code for code in ErrorCode}
+"""By what a column says: one that only a newer release knows is none."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,42 @@ class Version:
     attempt: int
     finished_at: datetime | None
     saved_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What every kind of job shows of itself. `saved_at`: when its result was written, where it was read too."""
+
+    id: str
+    state: State
+    url: str
+    attempt: int
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    error_code: ErrorCode | None
+    error_detail: str | None
+    saved_at: datetime | None = None
+
+    @property
+    def version(self) -> Version:
+        """What changes whenever the representation does."""
+        return Version(self.state, self.attempt, self.finished_at, self.saved_at)
+
+    def problem(self, instance: str) -> Problem | None:
+        """Return why it failed or was cancelled; None where it was not."""
+        if self.error_code is None or self.state not in {State.FAILED, State.CANCELLED}:
+            return None
+        return Problem.of(self.error_code, self.error_detail or "", instance=instance)
+
+
+COLUMNS = tuple(jobs.c[name] for name in Record.__dataclass_fields__ if name in jobs.c)
+
+
+def fields(row: Row[Any]) -> dict[str, Any]:
+    """Return of a row with these `COLUMNS` what makes a `Record`."""
+    named = {column.name: getattr(row, column.name) for column in COLUMNS}
+    return {**named, "state": State(row.state), "error_code": CODES.get(row.error_code)}
 
 
 def owned(kind: Kind, tenant_id: str) -> ColumnElement[bool]:

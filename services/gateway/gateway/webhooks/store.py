@@ -22,7 +22,6 @@ from gateway.times import now_plus
 from runtime.ids import new_id
 
 ENDPOINT_PREFIX = "wh"
-DELIVERY_PREFIX = "whd"
 
 e, d = webhook_endpoints, webhook_deliveries
 

@@ -1,7 +1,6 @@
 """What the caller gets: the artifacts of a plain page, and how the page was had."""
 
 import asyncio
-import hashlib
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -9,10 +8,8 @@ from decimal import Decimal
 from fastapi import Response
 
 from contracts.fetch import FetchRequest, FetchResult, TierAttempt
-from contracts.geometry import Viewport
 from contracts.outputs import DocumentKind, DocumentOutput
 from contracts.render import (
-    Artifact,
     PoolState,
     RenderResult,
     Timings,
@@ -56,14 +53,8 @@ def _pieces(page: Page, request: FetchRequest) -> list[Piece]:
         else:
             document = document or documents.read(page.markup, page.url)
             content_type, data = documents.piece(document, kind)
-        pieces.append(_piece(output.name, content_type, data, output.viewport))
+        pieces.append(Piece.of(output.name, content_type, data, output.viewport))
     return pieces
-
-
-def _piece(name: str, content_type: str, data: bytes, viewport: Viewport) -> Piece:
-    digest = hashlib.sha256(data).hexdigest()
-    artifact = Artifact(name=name, content_type=content_type, bytes=len(data), sha256=digest, viewport=viewport)
-    return Piece(artifact, data)
 
 
 def _result(job: Job, climb: Climb, winner: Tried, pieces: list[Piece], pool: PoolState) -> FetchResult:

@@ -137,9 +137,11 @@ class Ladder:
         except ServiceError as exc:
             error = exc
         seconds = time.monotonic() - begun
-        tried = Tried(tier, reason, seconds * 1_000, found, error, found.cost_usd if found else Decimal(0))
+        cost = found.cost_usd if found else Decimal(0)
+        tried = Tried(tier, reason, seconds * 1_000, found, error, cost)
         ATTEMPTS.labels(tier.value, tried.outcome).inc()
         SECONDS.labels(tier.value).observe(seconds)
+        COST.inc(float(cost))
         return tried
 
     async def _learn(self, job: Job, climb: Climb, good: Tried) -> None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from contracts.errors import ErrorCode
 from contracts.fetch import FetchRequest, Reason, Tier
@@ -160,6 +161,15 @@ def test_a_provider_that_fails_takes_nothing_away() -> None:
 def test_what_the_provider_bills_is_in_its_attempt() -> None:
     climb = World({S: WALL, B: WALL, U: GOOD}).climb(ALL)
     assert [tried.attempt().cost_usd for tried in climb.tried] == [0, 0, PRICE]
+
+
+def test_what_the_provider_bills_is_counted_for_dashboards() -> None:
+    def billed() -> float:
+        return REGISTRY.get_sample_value("cro_fetch_cost_usd_total") or 0.0
+
+    before = billed()
+    World({S: WALL, B: WALL, U: GOOD}).climb(ALL)
+    assert billed() - before == pytest.approx(float(PRICE))
 
 
 def test_the_tier_that_worked_is_where_the_next_visit_begins() -> None:

@@ -6,6 +6,7 @@ from urllib.parse import quote
 from fastapi import Response
 
 from contracts.fetch import FetchResult
+from gateway import tags
 from gateway.blobs.base import TYPES
 from gateway.blobs.delivery import full_type, guards, plain_type
 from gateway.captures.service import Content
@@ -24,10 +25,8 @@ def whole(content: Content) -> Response:
 
 def unchanged(content: Content, if_none_match: str) -> Response | None:
     """Answer 304 to a caller that has these bytes already."""
-    known = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
-    if _tag(content) not in known and "*" not in known:
-        return None
-    return Response(status_code=304, headers={"ETag": _tag(content)})
+    current = _tag(content)
+    return Response(status_code=304, headers={"ETag": current}) if tags.known(if_none_match, current) else None
 
 
 def _tag(content: Content) -> str:
