@@ -92,6 +92,21 @@ def test_serve_refuses_to_listen_elsewhere_without_keys() -> None:
     assert "key" in done.stderr
 
 
+def test_serve_asks_for_keys_where_there_is_a_pepper(tmp_path: Path) -> None:
+    env = environment(CRO_DATA=str(tmp_path), API_KEY_PEPPER="0123456789abcdef" * 4, RENDERER_SLOTS="1")
+    process, base = start([CRO, "serve", "--port", "0"], env)
+    try:
+        refused = httpx2.get(f"{base}/v1/tenant", trust_env=False)
+        assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
+        admin = [sys.executable, "-m", "gateway", "admin", "bootstrap", "My shop"]
+        database = {**env, "DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path / 'cro.db'}"}
+        made = subprocess.run(admin, env=database, capture_output=True, text=True, timeout=60, check=True)
+        bearer = {"authorization": f"Bearer {made.stdout.split()[-1]}"}
+        assert httpx2.get(f"{base}/v1/tenant", headers=bearer, trust_env=False).json()["name"] == "My shop"
+    finally:
+        assert stop(process) == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "changes", "status", "said"),
     [

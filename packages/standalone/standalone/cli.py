@@ -1,7 +1,6 @@
 """The commands that need the platform; the rest of `cro` is the client library's."""
 
 import asyncio
-import ipaddress
 import sys
 import webbrowser
 from collections.abc import Iterator
@@ -225,7 +224,7 @@ def _check_writable(option: str, path: Path) -> None:
 
 @app.command(rich_help_panel=_MACHINE)
 def serve(
-    host: Annotated[str, typer.Option(help="Only loopback, as long as there are no API keys.")] = "",
+    host: Annotated[str, typer.Option(help="Only loopback, unless there are API keys (API_KEY_PEPPER).")] = "",
     port: Annotated[int | None, typer.Option(min=0, max=65_535, help="0 takes a free one.")] = None,
 ) -> None:
     """Serve the API on this machine: http://127.0.0.1:8000, documentation at /docs."""
@@ -234,19 +233,12 @@ def serve(
     telemetry.configure("cro", RELEASE)
     host = host or settings.host
     port = settings.port if port is None else port
-    if not _is_loopback(host):
-        _end(f"--host {host}: without API keys it listens on loopback only (127.0.0.1 or ::1)", _USAGE)
-    application = platform.create_app(platform.Profile(settings.cro_data))
+    profile = platform.Profile(settings.cro_data, auth=None)
+    if platform.gateway_settings(profile).open_to(host):
+        said = "without API keys it listens on loopback only (127.0.0.1 or ::1). API_KEY_PEPPER switches keys on"
+        _end(f"--host {host}: {said}: docs/api.md, “Keys, limits, usage”", _USAGE)
+    application = platform.create_app(profile)
     sys.exit(serving.run(application, "cro", host=host, port=port, drain=_DRAIN))
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 app.command("doctor", rich_help_panel=_MACHINE)(doctor.doctor)
