@@ -21,7 +21,7 @@ from contracts.visit import Prepare, Visit, WaitFor
 from cro_analyzer.command.connection import MaybeServer
 from cro_analyzer.command.pages import Form, form_of
 from gateway.captures.schemas import CaptureCreate
-from runtime import logging, netguard, serving, telemetry
+from runtime import logging, netguard, serving, telemetry, wording
 from runtime.errors import ServiceError
 from runtime.netguard import AddressPolicy
 from runtime.settings import unusable
@@ -176,7 +176,7 @@ def _named_options() -> Iterator[None]:
         yield
     except ValidationError as exc:
         first = exc.errors()[0]
-        _end(f"{'.'.join(str(part) for part in first['loc']) or 'options'}: {first['msg']}", _USAGE)
+        _end(f"{'.'.join(str(part) for part in first['loc']) or 'options'}: {wording.said(first)}", _USAGE)
 
 
 def _hand_out(taken: one_capture.Taken, out: str) -> None:

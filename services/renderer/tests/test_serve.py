@@ -265,7 +265,7 @@ def test_a_renderer_leaves_by_the_egress_service_or_not_at_all(site: Site, scrat
 @pytest.mark.parametrize(
     ("words", "variables", "status", "line"),
     [
-        (["egress"], {"EGRESS_ALLOWED_CLIENTS": "everyone"}, 1, "egress: Value error, 'everyone' does not appear"),
+        (["egress"], {"EGRESS_ALLOWED_CLIENTS": "everyone"}, 1, "egress: 'everyone' does not appear"),
         (["egress"], {"PORT": "x"}, 1, "egress: PORT: Input should be a valid integer"),
         (["dance"], {}, 2, "usage: python -m renderer [serve | egress]"),
     ],
