@@ -112,6 +112,8 @@ def test_serve_asks_for_keys_where_there_is_a_pepper(tmp_path: Path) -> None:
     [
         (["serve", "--port", "70000"], {}, 2, "--port"),
         (["serve"], {"PORT": "seventy"}, 2, "cro: PORT: Input should be a valid integer"),
+        (["serve", "--port", "0"], {"CRO_DATA": "/proc/nothing"}, 2, "cro: CRO_DATA: cannot write to /proc/nothing"),
+        (["serve", "--port", "0"], {"EGRESS_ALLOW_PRIVATE": "http://a.test"}, 2, "cro: EGRESS_ALLOW_PRIVATE: “http"),
         (["doctor"], {"PORT": "-1"}, 2, "cro: PORT: Input should be greater"),
         (["batch", "run", "urls.txt", "--out", "/proc/out.ndjson"], {}, 1, "cro: No such file or directory: /proc/"),
     ],

@@ -1,6 +1,8 @@
 """How settings are read: environment first, then files mounted under SECRETS_DIR (one file per setting)."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,15 @@ class Settings(BaseSettings):
         if value.upper() not in _LEVELS:
             raise ValueError(f"must be one of {', '.join(_LEVELS)}")
         return value.upper()
+
+
+@contextmanager
+def named(setting: str) -> Iterator[None]:
+    """Begin the text of a `ValueError` with the setting that it is about."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{setting}: {error}") from error
 
 
 def unusable(error: ValidationError) -> str:

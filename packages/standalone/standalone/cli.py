@@ -237,6 +237,10 @@ def serve(
     if platform.gateway_settings(profile).open_to(host):
         said = "without API keys it listens on loopback only (127.0.0.1 or ::1). API_KEY_PEPPER switches keys on"
         _end(f"--host {host}: {said}: docs/api.md, “Keys, limits, usage”", _USAGE)
+    try:
+        settings.cro_data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as exc:
+        _end(f"CRO_DATA: cannot write to {settings.cro_data}: {exc.strerror}", _USAGE)
     application = platform.create_app(profile)
     sys.exit(serving.run(application, "cro", host=host, port=port, drain=_DRAIN))
 
