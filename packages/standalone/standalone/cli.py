@@ -54,7 +54,7 @@ def _end(line: str, status: int) -> NoReturn:
 
 def _prepared(*, verbose: bool) -> StandaloneSettings:
     settings = StandaloneSettings()
-    logging.configure("cro", settings.log_level if verbose else "WARNING")
+    logging.configure("cro", settings.log_level if verbose else "ERROR")
     telemetry.configure("cro", RELEASE)
     return settings
 
