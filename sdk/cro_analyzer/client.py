@@ -57,8 +57,8 @@ def _settings(api_key: str | None, base_url: str | None) -> dict[str, Any]:  # h
     }
 
 
-def _bytes(image: bytes | Path) -> bytes:
-    return image if isinstance(image, bytes) else image.read_bytes()
+def _bytes(image: bytes | str | Path) -> bytes:
+    return image if isinstance(image, bytes) else Path(image).read_bytes()
 
 
 class Client:
@@ -99,7 +99,7 @@ class Client:
     audit = Iterating(account.audit)
 
     def upload_image(
-        self, image: bytes | Path, *, name: str = "", preset: Preset | None = None, timeout_s: float = 600
+        self, image: bytes | str | Path, *, name: str = "", preset: Preset | None = None, timeout_s: float = 600
     ) -> Analysis:
         """Analyse a picture of a page (PNG, JPEG or WebP, 10 MB), given as bytes or as a file; return the report."""
         called = name or (image.name if isinstance(image, Path) else "")
@@ -166,7 +166,7 @@ class AsyncClient:
     audit = AsyncIterating(account.audit)
 
     async def upload_image(
-        self, image: bytes | Path, *, name: str = "", preset: Preset | None = None, timeout_s: float = 600
+        self, image: bytes | str | Path, *, name: str = "", preset: Preset | None = None, timeout_s: float = 600
     ) -> Analysis:
         """Analyse a picture of a page (PNG, JPEG or WebP, 10 MB), given as bytes or as a file; return the report."""
         called = name or (image.name if isinstance(image, Path) else "")

@@ -1,6 +1,7 @@
 """Running flows: all of this library's I/O, once for threads and once for asyncio."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from cro_analyzer.steps import Answer, Call, Deed, Flow, Item, Now, Pause, Read,
 T = TypeVar("T")
 
 _CONNECT_S = 10.0
+_PATH = re.compile(r"(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+")
+"""No segment is empty, "." or "..": `../keys/x` in the place of an id would lead to another noun."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +56,13 @@ class _Turns(Generic[T]):
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(http: httpx2.Client | httpx2.AsyncClient) -> Iterator[None]:
     try:
         yield
     except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as exc:
-        raise ConnectionFailedError(f"cannot connect: {exc}", unsent=True) from exc
+        origin = str(http.base_url).rstrip("/")
+        text = f"cannot connect to {origin} ({exc}): is the service there? CRO_API_URL or base_url says where it is."
+        raise ConnectionFailedError(text, unsent=True) from exc
     except httpx2.TimeoutException as exc:
         raise TimedOutError("no answer in time") from exc
     except (httpx2.UnsupportedProtocol, httpx2.InvalidURL, httpx2.LocalProtocolError) as exc:
@@ -66,7 +71,17 @@ def _translated() -> Iterator[None]:
         raise ConnectionFailedError(f"the connection was lost: {str(exc) or type(exc).__name__}") from exc
 
 
+def _checked(request: Request) -> None:
+    """Refuse what would ask for something else than its caller means, or cannot be sent. Raises `CroError`."""
+    if not _PATH.fullmatch(request.path):
+        raise CroError(f"{request.path!r} is no address of the API: is one of the ids in it empty, or no id?")
+    for name, value in request.headers.items():
+        if not (value.isascii() and value.isprintable()):
+            raise CroError(f"{name}: visible ASCII characters only")
+
+
 def _arguments(terms: Terms, request: Request) -> dict[str, Any]:  # httpx2's own keywords
+    _checked(request)
     longest = terms.timeout_s
     timeout = httpx2.Timeout(
         connect=min(_CONNECT_S, longest), read=longest + request.longer_s, write=longest, pool=longest
@@ -149,13 +164,13 @@ class Conversation:
         if isinstance(step, Now):
             return time.monotonic()
         if isinstance(step, Read):
-            with _translated():
+            with _translated(self._http):
                 return next(self._pieces, b"")
         raise AssertionError(f"{step} in a flow that nobody iterates")
 
     def _sent(self, step: Send) -> Answer:
         self.close()
-        with _translated():
+        with _translated(self._http):
             wanted = _arguments(self._terms, step.request)
             request = self._http.build_request(step.request.method, step.request.path, **wanted)
             response = self._http.send(request, stream=step.streamed)
@@ -224,13 +239,13 @@ class AsyncConversation:
         if isinstance(step, Now):
             return time.monotonic()
         if isinstance(step, Read) and self._pieces is not None:
-            with _translated():
+            with _translated(self._http):
                 return await anext(self._pieces, b"")
         raise AssertionError(f"{step} in a flow that nobody iterates")
 
     async def _sent(self, step: Send) -> Answer:
         await self.aclose()
-        with _translated():
+        with _translated(self._http):
             wanted = _arguments(self._terms, step.request)
             request = self._http.build_request(step.request.method, step.request.path, **wanted)
             response = await self._http.send(request, stream=step.streamed)

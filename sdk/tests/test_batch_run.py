@@ -56,6 +56,13 @@ def test_every_url_has_its_line(source: Path, tmp_path: Path, batch_server: str,
     assert batches.made["bat_0"].asked["options"] == {"tier": "static", "outputs": [{"kind": "html"}]}
 
 
+def test_a_file_in_which_no_url_can_be_used_ends_as_any_other(tmp_path: Path, batch_server: str) -> None:
+    (tmp_path / "urls.txt").write_text("nonsense\nftp://a.test/\n")
+    done = cro("batch", "run", tmp_path / "urls.txt", "--out", tmp_path / "out.ndjson", "--server", batch_server)
+    assert done.exit_code == 0, done.stderr
+    assert [one["status"] for one in lines(tmp_path / "out.ndjson")] == ["rejected", "rejected"]
+
+
 @pytest.mark.parametrize("after", [1, 2, 3, 4, 6, 9])
 def test_it_goes_on_where_the_service_failed(
     source: Path, tmp_path: Path, batch_server: str, batches: Batches, after: int, monkeypatch: pytest.MonkeyPatch

@@ -62,6 +62,24 @@ def test_what_is_set_aside_is_told_too(api: Client) -> None:
     assert refused.error.code == "duplicate"
 
 
+def test_urls_of_which_none_can_be_used_are_told_too(
+    api: Client, batches: Batches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flows, "MAX_URLS", 2)
+    found = [(one.url, one.status) for one in api.fetch_batch(["nonsense", "ftp://a.test/", "https://a.test/"])]
+    assert found == [("nonsense", "rejected"), ("ftp://a.test/", "rejected"), ("https://a.test/", "succeeded")]
+    batches.refuse.append(JSONResponse({"title": "No", "status": 422, "code": "invalid_request", "detail": "x"}, 422))
+    with pytest.raises(errors.InvalidRequestError, match="x"):
+        list(api.fetch_batch(["https://a.test/"]))
+
+
+def test_one_string_is_no_list_of_urls(api: Client, batches: Batches) -> None:
+    for call in (lambda: api.batches.create("https://a.test/"), lambda: list(api.fetch_batch("https://a.test/"))):
+        with pytest.raises(errors.CroError, match="has to be a list"):
+            call()
+    assert batches.requests == []
+
+
 def test_more_than_a_batch_holds_go_as_several(api: Client, batches: Batches, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flows, "MAX_URLS", 10)
     drawn: list[str] = []

@@ -44,7 +44,7 @@ def environment(folder: Path) -> Iterator[dict[str, str]]:
             "PORT": "0",
             "LOG_LEVEL": "WARNING",
             "NO_PROXY": "127.0.0.1",
-            "EGRESS_ALLOW_PRIVATE": "shop.test,example.com",
+            "EGRESS_ALLOW_PRIVATE": "shop.test,example.com,example.org",
         }
 
 

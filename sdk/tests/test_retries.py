@@ -10,7 +10,7 @@ import pytest
 from cro_analyzer import Client, RetryPolicy, errors, problems
 from cro_analyzer.models.jobs import Problem
 from cro_analyzer.retries import pause_s
-from tests.fixtures.clients import async_client, client
+from tests.fixtures.clients import AT_ONCE, async_client, client
 
 POLICY = RetryPolicy(max_retries=3, base_s=0.5, longest_s=60)
 KEY = {"id": "key_1", "name": "n", "hint": "cro_", "scopes": [], "active": True, "created_by": "operator"}
@@ -188,6 +188,29 @@ def test_time_that_a_request_asks_to_wait_is_added_to_the_timeout() -> None:
     service = Service(httpx2.Response(200, json=ANALYSIS))
     client(service).analyses.get("an_1", wait=90)
     assert service.requests[0].extensions["timeout"]["read"] == 150
+
+
+@pytest.mark.parametrize("job_id", ["", "..", "../tenant", "../keys/key_1", "an_1?x=1", "an_1#", "an 1"])
+def test_what_is_no_id_leads_nowhere_else(job_id: str) -> None:
+    with Client("", "http://127.0.0.1:1", retries=AT_ONCE) as client:
+        for call in (client.analyses.get, client.analyses.delete, client.captures.get, client.webhooks.delete):
+            with pytest.raises(errors.CroError, match="is no address of the API") as caught:
+                call(job_id)
+            assert not isinstance(caught.value, errors.ConnectionFailedError)
+
+
+def test_an_idempotency_key_that_cannot_be_sent_is_said() -> None:
+    with Client("", "http://127.0.0.1:1") as client, pytest.raises(errors.CroError, match="idempotency-key: visible"):
+        client.analyses.create("https://a.test/", idempotency_key="schlüssel")
+
+
+def test_a_service_that_is_away_is_named() -> None:
+    said = r"cannot connect to http://127\.0\.0\.1:1 .*CRO_API_URL"
+    with (
+        Client("", "http://127.0.0.1:1", retries=AT_ONCE) as client,
+        pytest.raises(errors.ConnectionFailedError, match=said),
+    ):
+        client.tenant()
 
 
 @pytest.mark.parametrize("url", ["ftp://a.test", "a.test", "http://"])

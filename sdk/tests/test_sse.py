@@ -105,6 +105,11 @@ def test_a_stream_that_breaks_again_and_again_is_given_up() -> None:
         list(client(breaks).analyses.events("an_1"))
 
 
+def test_a_page_in_the_place_of_a_stream_is_said_at_once() -> None:
+    with pytest.raises(errors.UnreadableAnswerError, match="no stream of events"):
+        list(client(lambda _: httpx2.Response(200, html="<h1>Sign in</h1>")).analyses.events("an_1"))
+
+
 def test_leaving_early_closes_the_connection() -> None:
     closed: list[bool] = []
 

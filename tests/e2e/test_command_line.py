@@ -92,11 +92,28 @@ def test_serve_refuses_to_listen_elsewhere_without_keys() -> None:
     assert "key" in done.stderr
 
 
+def test_serve_asks_for_keys_where_there_is_a_pepper(tmp_path: Path) -> None:
+    env = environment(CRO_DATA=str(tmp_path), API_KEY_PEPPER="0123456789abcdef" * 4, RENDERER_SLOTS="1")
+    process, base = start([CRO, "serve", "--port", "0"], env)
+    try:
+        refused = httpx2.get(f"{base}/v1/tenant", trust_env=False)
+        assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
+        admin = [sys.executable, "-m", "gateway", "admin", "bootstrap", "My shop"]
+        database = {**env, "DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path / 'cro.db'}"}
+        made = subprocess.run(admin, env=database, capture_output=True, text=True, timeout=60, check=True)
+        bearer = {"authorization": f"Bearer {made.stdout.split()[-1]}"}
+        assert httpx2.get(f"{base}/v1/tenant", headers=bearer, trust_env=False).json()["name"] == "My shop"
+    finally:
+        assert stop(process) == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "changes", "status", "said"),
     [
         (["serve", "--port", "70000"], {}, 2, "--port"),
         (["serve"], {"PORT": "seventy"}, 2, "cro: PORT: Input should be a valid integer"),
+        (["serve", "--port", "0"], {"CRO_DATA": "/proc/nothing"}, 2, "cro: CRO_DATA: cannot write to /proc/nothing"),
+        (["serve", "--port", "0"], {"EGRESS_ALLOW_PRIVATE": "http://a.test"}, 2, "cro: EGRESS_ALLOW_PRIVATE: “http"),
         (["doctor"], {"PORT": "-1"}, 2, "cro: PORT: Input should be greater"),
         (["batch", "run", "urls.txt", "--out", "/proc/out.ndjson"], {}, 1, "cro: No such file or directory: /proc/"),
     ],

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -12,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 
 from contracts.errors import ErrorCode, FieldError, Problem
+from runtime import wording
 from runtime.errors import ServiceError
 
 log = structlog.get_logger(__name__)
@@ -51,7 +53,7 @@ def problem(request: Request, error: ServiceError, status: int | None = None) ->
 
 def field_errors(errors: Sequence[Any]) -> list[FieldError]:
     """Name each refused field as the caller wrote it: `body.outputs.0.quality` becomes `outputs.0.quality`."""
-    return [FieldError(field=_path(error["loc"]), message=str(error["msg"])) for error in errors]
+    return [FieldError(field=_path(error["loc"]), message=wording.said(error)) for error in errors]
 
 
 def _path(location: Sequence[int | str]) -> str:
@@ -69,11 +71,22 @@ def _http(request: Request, exc: HTTPException) -> JSONResponse:
     code = _BY_STATUS.get(exc.status_code, ErrorCode.INVALID_REQUEST if exc.status_code < 500 else ErrorCode.INTERNAL)  # noqa: PLR2004  # HTTP's own border
     # What can be read but not used is one thing to a caller, whatever it is that cannot: 422.
     status = None if code is ErrorCode.INVALID_REQUEST else exc.status_code
-    answer = problem(request, ServiceError(code, str(exc.detail)), status)
+    answer = problem(request, ServiceError(code, _detail(request, exc)), status)
     answer.headers.update(exc.headers or {})
     if code is ErrorCode.METHOD_NOT_ALLOWED:
         answer.headers["Allow"] = ", ".join(_taken(request))
     return answer
+
+
+def _detail(request: Request, exc: HTTPException) -> str:
+    """Say what to change where the framework has only repeated its status."""
+    if exc.detail != HTTPStatus(exc.status_code).phrase:
+        return str(exc.detail)
+    if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return f"{request.method} is not taken here; {' and '.join(_taken(request)) or 'nothing else'} can be."
+    if exc.status_code == HTTPStatus.NOT_FOUND:
+        return "There is nothing at this address: check its path."
+    return str(exc.detail)
 
 
 def _taken(request: Request) -> list[str]:

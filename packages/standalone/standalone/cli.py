@@ -1,7 +1,6 @@
 """The commands that need the platform; the rest of `cro` is the client library's."""
 
 import asyncio
-import ipaddress
 import sys
 import webbrowser
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ from contracts.visit import Prepare, Visit, WaitFor
 from cro_analyzer.command.connection import MaybeServer
 from cro_analyzer.command.pages import Form, form_of
 from gateway.captures.schemas import CaptureCreate
-from runtime import logging, netguard, serving, telemetry
+from runtime import logging, netguard, serving, telemetry, wording
 from runtime.errors import ServiceError
 from runtime.netguard import AddressPolicy
 from runtime.settings import unusable
@@ -55,7 +54,7 @@ def _end(line: str, status: int) -> NoReturn:
 
 def _prepared(*, verbose: bool) -> StandaloneSettings:
     settings = StandaloneSettings()
-    logging.configure("cro", settings.log_level if verbose else "WARNING")
+    logging.configure("cro", settings.log_level if verbose else "ERROR")
     telemetry.configure("cro", RELEASE)
     return settings
 
@@ -177,7 +176,7 @@ def _named_options() -> Iterator[None]:
         yield
     except ValidationError as exc:
         first = exc.errors()[0]
-        _end(f"{'.'.join(str(part) for part in first['loc']) or 'options'}: {first['msg']}", _USAGE)
+        _end(f"{'.'.join(str(part) for part in first['loc']) or 'options'}: {wording.said(first)}", _USAGE)
 
 
 def _hand_out(taken: one_capture.Taken, out: str) -> None:
@@ -225,7 +224,7 @@ def _check_writable(option: str, path: Path) -> None:
 
 @app.command(rich_help_panel=_MACHINE)
 def serve(
-    host: Annotated[str, typer.Option(help="Only loopback, as long as there are no API keys.")] = "",
+    host: Annotated[str, typer.Option(help="Only loopback, unless there are API keys (API_KEY_PEPPER).")] = "",
     port: Annotated[int | None, typer.Option(min=0, max=65_535, help="0 takes a free one.")] = None,
 ) -> None:
     """Serve the API on this machine: http://127.0.0.1:8000, documentation at /docs."""
@@ -234,19 +233,16 @@ def serve(
     telemetry.configure("cro", RELEASE)
     host = host or settings.host
     port = settings.port if port is None else port
-    if not _is_loopback(host):
-        _end(f"--host {host}: without API keys it listens on loopback only (127.0.0.1 or ::1)", _USAGE)
-    application = platform.create_app(platform.Profile(settings.cro_data))
-    sys.exit(serving.run(application, "cro", host=host, port=port, drain=_DRAIN))
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
+    profile = platform.Profile(settings.cro_data, auth=None)
+    if platform.gateway_settings(profile).open_to(host):
+        said = "without API keys it listens on loopback only (127.0.0.1 or ::1). API_KEY_PEPPER switches keys on"
+        _end(f"--host {host}: {said}: docs/api.md, “Keys, limits, usage”", _USAGE)
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        settings.cro_data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as exc:
+        _end(f"CRO_DATA: cannot write to {settings.cro_data}: {exc.strerror}", _USAGE)
+    application = platform.create_app(profile)
+    sys.exit(serving.run(application, "cro", host=host, port=port, drain=_DRAIN))
 
 
 app.command("doctor", rich_help_panel=_MACHINE)(doctor.doctor)

@@ -31,24 +31,27 @@ class Profile:
     """What differs between a server and a single run; everything else comes from the services' own settings.
 
     `slots`: browsers. `patience_s`: how long a job waits for a service that is away. `drain_s`: how long running jobs
-    may take when the platform stops; a server's jobs are given back and go on at its next start.
+    may take when the platform stops; a server's jobs are given back and go on at its next start. `auth`: None where
+    AUTH and API_KEY_PEPPER decide; only a run of one's own, which nobody else can call, is without keys in any case.
     """
 
     data: Path
     slots: int | None = None
     patience_s: int = 900
     drain_s: int = 5
+    auth: Auth | None = Auth.LOOPBACK
 
 
-def _gateway_settings(profile: Profile) -> GatewaySettings:
-    return GatewaySettings(
+def gateway_settings(profile: Profile) -> GatewaySettings:
+    """Return the gateway's settings with what the profile decides."""
+    settings = GatewaySettings(
         database_url=f"sqlite+aiosqlite:///{profile.data / 'cro.db'}",
         blobs_url=f"file://{profile.data / 'blobs'}",
         blobs_base_url=_STORE,
         outage_patience_seconds=profile.patience_s,
         drain_seconds=profile.drain_s,
-        auth=Auth.LOOPBACK,
     )
+    return settings if profile.auth is None else settings.model_copy(update={"auth": profile.auth})
 
 
 def _renderer_settings(profile: Profile) -> RendererSettings:
@@ -58,7 +61,7 @@ def _renderer_settings(profile: Profile) -> RendererSettings:
 
 def create_app(profile: Profile) -> FastAPI:
     """Return the gateway's application; its lifespan also runs renderer, analyzer and a worker."""
-    settings = _gateway_settings(profile)
+    settings = gateway_settings(profile)
     hints = LocalHints()
     gateway = gateway_app(settings, hints=hints)
     storage = httpx2.ASGITransport(app=gateway)

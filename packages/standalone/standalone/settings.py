@@ -19,7 +19,9 @@ class StandaloneSettings(Settings):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65_535, description="0 takes a free one")
-    log_level: str = Field("INFO", description="of `cro serve`; `cro analyze` shows warnings unless asked with -v")
+    log_level: str = Field(
+        "INFO", description="of `cro serve`, and of `cro analyze -v`; without -v only errors are shown"
+    )
     cro_data: Path = Field(default_factory=default_data, description="database, pictures and keys of `cro serve`")
     egress_allow_private: str = Field("", description="private hosts that may be opened: 127.0.0.1:8000,shop.test")
     capture_wait_s: int = Field(120, ge=5, le=600, description="longest time that `cro capture` waits")

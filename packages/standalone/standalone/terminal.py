@@ -125,9 +125,8 @@ def _findings(analysis: Analysis) -> RenderableType:
 def _finding(number: int, finding: Finding, points: float) -> RenderableType:
     title = Text(f"{words.SEVERITIES[finding.severity].upper()}  ", style=_STYLES[finding.severity])
     title.append(short(finding.title, 200), style="bold not dim default")
-    if points:
-        title.append(f"  {signed(points)} points", style="not bold dim default")
-    rows = [("Found", _measure(m)) for m in measures(finding.evidence)[:_MAX_MEASURES]]
+    rows = [("Score", Text(f"{signed(points)} points"))] if points else []
+    rows += [("Found", _measure(m)) for m in measures(finding.evidence)[:_MAX_MEASURES]]
     rows += [("Where", _where(finding)), ("Fix", _fix(finding))]
     outer = Table.grid(padding=(0, 1, 0, 0))
     outer.add_column(justify="right", no_wrap=True, min_width=2)
@@ -168,7 +167,10 @@ def _fix(finding: Finding) -> Text:
     text = Text(short(advice.summary, 300))
     current, proposed = short(advice.current, 80), short(advice.proposed, 80)
     if proposed:
-        text.append(f" Now: {current}; better: {proposed}." if current else f" Better: {proposed}.", style="dim")
+        end = "" if proposed.endswith(("…", ".", "!", "?")) else "."
+        text.append(
+            f" Now: {current}; better: {proposed}{end}" if current else f" Better: {proposed}{end}", style="dim"
+        )
     return text
 
 

@@ -41,7 +41,7 @@ def test_no_line_is_wider_than_the_terminal_or_padded(width: int) -> None:
 
 def test_at_80_columns() -> None:
     lines = shown(unpictured()).splitlines()
-    assert lines[:13] == [
+    assert lines[:14] == [
         "",
         "Agency - Start Bootstrap Theme",
         "https://www.agency.example/",
@@ -52,7 +52,8 @@ def test_at_80_columns() -> None:
         "",
         "The 5 findings that matter most",
         "",
-        f" 1 CRITICAL  The label of the main button is hard to read  {MINUS}10 points",
+        " 1 CRITICAL  The label of the main button is hard to read",
+        f"   Score  {MINUS}10 points",
         "   Found  Contrast ratio: 1.55:1, at least 4.5:1 (desktop and phone)",
         "   Where  “TELL ME MORE” a.btn-primary[href='#services']",
     ]

@@ -10,10 +10,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
+from cro_analyzer.asking import Entry
 from cro_analyzer.client import AsyncClient
 from cro_analyzer.command import sources
 from cro_analyzer.command.runs import Run, State
-from cro_analyzer.errors import NotFoundError
+from cro_analyzer.errors import InvalidRequestError, NotFoundError
+from cro_analyzer.flows.batches import set_aside_whole
 from cro_analyzer.models.batches import BatchRead, BatchResult, NewResults
 
 _LOOK_S = (0.2, 1.0)
@@ -67,6 +69,8 @@ class BatchRun:
     async def _part(self) -> None:
         if not self._run.state.batch_id:
             await self._submit()
+        if not self._run.state.batch_id:
+            return
         pause_s = _LOOK_S[0]
         while True:
             news = await self._client.batches.look(self._run.state.batch_id, self._run.state.bookmark)
@@ -81,9 +85,22 @@ class BatchRun:
     async def _submit(self) -> None:
         """Send the next part. Its key is that of the run: after a crash, the same batch is found again."""
         state = self._run.state
-        urls = islice(sources.entries(self._source, state.part * state.part_size), state.part_size)
+        urls = list(islice(sources.entries(self._source, state.part * state.part_size), state.part_size))
+        try:
+            batch = await self._made(urls)
+        except InvalidRequestError as error:
+            refused = set_aside_whole(error, urls)
+            onward = replace(state, part=state.part + 1, seconds=self._seconds())
+            self._run.write(_lines(refused, {}), onward.counted(refused))
+            return
+        refused = [one async for one in self._client.batches.set_aside(batch.id)] if batch.counts.rejected else []
+        onward = replace(state, batch_id=batch.id, cursor=None, told=[], seconds=self._seconds())
+        self._run.write(_lines(refused, {}), onward.counted(refused))
+
+    async def _made(self, urls: list[str | Entry]) -> BatchRead:
+        state = self._run.state
         order = state.order
-        batch = await self._client.batches.create(
+        return await self._client.batches.create(
             urls,
             kind="capture" if order["kind"] == "capture" else "analysis",
             options=order["options"] if isinstance(order["options"], dict) else None,
@@ -91,9 +108,6 @@ class BatchRun:
             max_cost_usd=order["max_cost"] if isinstance(order["max_cost"], str) else None,
             idempotency_key=f"cro-{state.run_id}-{state.part}",
         )
-        refused = [one async for one in self._client.batches.set_aside(batch.id)] if batch.counts.rejected else []
-        onward = replace(state, batch_id=batch.id, cursor=None, told=[], seconds=self._seconds())
-        self._run.write(_lines(refused, {}), onward.counted(refused))
 
     async def _take(self, news: NewResults) -> None:
         state = self._run.state

@@ -31,6 +31,8 @@ WINDOW = 500
 _LARGEST_JSON = 900_000
 """Bytes; services take a megabyte of JSON, and more of it only as a file."""
 
+_NONE = "no URL can be used"
+
 _LOOK_S = (0.25, 2.0)
 
 
@@ -62,7 +64,7 @@ def create(  # noqa: PLR0913  # what may be said of a batch
         webhook_url=webhook_url,
         webhook_events=webhook_events,
     )
-    listed = list(urls)
+    listed = list(_each(urls))
     headers = {"idempotency-key": idempotency_key or str(uuid.uuid4())}
     document = {**asked, **({} if sitemap else {"urls": listed})}
     if len(json.dumps(document)) <= _LARGEST_JSON:
@@ -217,6 +219,14 @@ def _refused(one: RejectedUrl) -> BatchResult:
     return BatchResult(url=one.url, status=REJECTED, error=ResultError(**error), raw=raw)
 
 
+def set_aside_whole(error: errors.InvalidRequestError, urls: Iterable[str | Entry]) -> list[BatchResult]:
+    """Give each URL of a batch that was refused because none of them can be used. Raises any other `error`."""
+    if not any(one.field == "urls" and one.message.startswith(_NONE) for one in error.problem.errors):
+        raise error
+    named = (one if isinstance(one, str) else one["url"] for one in urls)
+    return [_refused(RejectedUrl(url=url, reason="url_invalid", detail=error.detail)) for url in named]
+
+
 def fetch_batch(
     urls: Iterable[str | Entry],
     *,
@@ -233,19 +243,31 @@ def fetch_batch(
     used are given as `rejected`. Leaving the loop early leaves the batch running: `batches` gives control of it.
     """
     options: dict[str, object] = {"tier": "static", "outputs": [{"kind": "html"}], **page}
-    for number, part in enumerate(_parts(iter(urls))):
-        batch = yield from create(
-            part,
-            kind="capture",
-            options=options,
-            # For other tiers a service allows less, and knows best how much.
-            concurrency=static_xhr_concurrency if options["tier"] == "static" else None,
-            max_cost_usd=batch_max_cost_usd,
-            idempotency_key=f"{idempotency_key}-{number}" if idempotency_key else None,
-        )
+    for number, part in enumerate(_parts(_each(urls))):
+        try:
+            batch = yield from create(
+                part,
+                kind="capture",
+                options=options,
+                # For other tiers a service allows less, and knows best how much.
+                concurrency=static_xhr_concurrency if options["tier"] == "static" else None,
+                max_cost_usd=batch_max_cost_usd,
+                idempotency_key=f"{idempotency_key}-{number}" if idempotency_key else None,
+            )
+        except errors.InvalidRequestError as error:
+            for one in set_aside_whole(error, part):
+                yield Item(one)
+            continue
         if batch.counts.rejected:
             yield from set_aside(batch.id)
         yield from follow(batch.id)
+
+
+def _each(urls: Iterable[str | Entry]) -> Iterator[str | Entry]:
+    """Refuse what a caller means as one URL, and Python takes for a list of characters."""
+    if isinstance(urls, str):
+        raise errors.CroError(f"urls is one string, and has to be a list: [{urls!r}]")
+    return iter(urls)
 
 
 def _parts(urls: Iterator[str | Entry]) -> Iterator[list[str | Entry]]:

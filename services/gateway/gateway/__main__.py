@@ -12,6 +12,7 @@ import structlog
 from prometheus_client import start_http_server
 from pydantic import ValidationError
 
+from contracts.errors import ErrorCode
 from gateway import admin
 from gateway.access import plans
 from gateway.app import create_app
@@ -28,7 +29,7 @@ from gateway.worker import Worker
 from runtime import logging, processes, serving, telemetry
 from runtime.client import ServiceClient
 from runtime.errors import ServiceError
-from runtime.settings import unusable
+from runtime.settings import UnusableError, unusable
 
 log = structlog.get_logger(__name__)
 
@@ -129,19 +130,32 @@ def main() -> None:
     except ValidationError as exc:
         sys.stderr.write(f"gateway {command}: {unusable(exc)}\n")
         sys.exit(1)
+    try:
+        run(command, arguments.rest, settings)
+    except UnusableError as error:
+        sys.stderr.write(f"gateway {command}: {error}\n")
+        sys.exit(1)
+    except ServiceError as error:
+        hint = " Is DATABASE_URL right?" if error.code is ErrorCode.UNAVAILABLE else ""
+        sys.stderr.write(f"gateway {command}: {error.detail}{hint}\n")
+        sys.exit(1)
+
+
+def run(command: str, rest: list[str], settings: GatewaySettings) -> None:
+    """Run a command. Raises `ServiceError` and `UnusableError` where it cannot start."""
     logging.configure("gateway", settings.log_level)
     telemetry.configure("gateway", _RELEASE)
     if command == "blobs":
         from gateway.blobs import commands as blobs  # noqa: PLC0415  # half a second that no other command pays
 
-        blobs.app(arguments.rest, prog_name="python -m gateway blobs")
+        blobs.app(rest, prog_name="python -m gateway blobs")
     # A file has no operator who would do it beforehand, and nobody else's release runs on it.
     if command == "migrate" or settings.database_url.startswith("sqlite"):
         from gateway.migrate import migrate  # noqa: PLC0415  # half a second that processes on PostgreSQL never pay
 
         migrate(settings.database_url)
     if command == "admin":
-        admin.app(arguments.rest, prog_name="python -m gateway admin")
+        admin.app(rest, prog_name="python -m gateway admin")
     if command != "migrate" and settings.workers > 1:
         sys.exit(several(command, settings))
     if command == "api":

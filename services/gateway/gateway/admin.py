@@ -24,7 +24,12 @@ from gateway.tenants import store as tenants
 from runtime.errors import ServiceError
 from runtime.ids import new_id
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Tenants, their API keys, their failed jobs.")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Tenants, their API keys, their failed jobs.",
+)
 
 Done = TypeVar("Done")
 Work = Callable[[AsyncConnection, Database], Awaitable[Done]]

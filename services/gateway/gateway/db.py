@@ -173,7 +173,9 @@ class _RowSecurity:
 
 
 def _away(reason: str) -> ServiceError:
-    return ServiceError(ErrorCode.UNAVAILABLE, "The database cannot be reached.", reason=reason, retry_after_s=2)
+    full = "disk is full" in reason or "DiskFullError" in reason
+    detail = "The database cannot be written: its disk is full." if full else "The database cannot be reached."
+    return ServiceError(ErrorCode.UNAVAILABLE, detail, reason=reason, retry_after_s=2)
 
 
 def _outage(error: BaseException) -> bool:

@@ -4,8 +4,10 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
+from contracts.errors import FieldError
 from gateway.deliveries.targets import checked
 from gateway.wiring import Parts
+from runtime.errors import ServiceError
 
 WebhookUrl: TypeAlias = Annotated[
     str | None,
@@ -20,4 +22,11 @@ WebhookUrl: TypeAlias = Annotated[
 
 def receiver(parts: Parts, url: str | None) -> str | None:
     """Return the canonical form. Raises `ServiceError` URL_INVALID or URL_FORBIDDEN where nothing may be sent to it."""
-    return None if url is None else checked(parts.policy, url)
+    if url is None:
+        return None
+    try:
+        return checked(parts.policy, url)
+    except ServiceError as error:
+        # The same request has another address, whose faults read the same.
+        named = FieldError(field="webhook_url", message=error.detail)
+        raise ServiceError(error.code, f"webhook_url: {error.detail}", reason=error.reason, errors=[named]) from error

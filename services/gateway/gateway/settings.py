@@ -4,6 +4,8 @@ import base64
 from datetime import timedelta
 from decimal import Decimal
 from hashlib import sha256
+from ipaddress import ip_network
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
@@ -11,8 +13,11 @@ from contracts import thresholds
 from contracts.analyze import Overrides
 from gateway.auth import AccessSettings
 from gateway.rates import Rate
+from runtime.netguard import AddressPolicy
 
 _KEY_BYTES = 32
+_DATABASES = ("postgresql+asyncpg://", "sqlite+aiosqlite://")
+_REDIS = ("redis://", "rediss://", "unix://")
 
 
 class GatewaySettings(AccessSettings):
@@ -187,6 +192,41 @@ class GatewaySettings(AccessSettings):
         5, gt=0, le=60, description="days without one success after which one is disabled"
     )
     webhook_log_days: float = Field(30, ge=4, le=366, description="how long events and their delivery log are kept")
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_a_database(cls, value: str) -> str:
+        if not value.startswith(_DATABASES):
+            raise ValueError("must be postgresql+asyncpg://user:password@host/name or sqlite+aiosqlite:///file")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_a_redis(cls, value: str) -> str:
+        if value and not value.startswith(_REDIS):
+            raise ValueError("must be redis://host:6379/0, rediss://… or unix:///socket")
+        return value
+
+    @field_validator("renderer_url", "analyzer_url", "blobs_base_url", "public_url")
+    @classmethod
+    def _is_an_origin(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError("must be http://host:port or https://host")
+        return value
+
+    @field_validator("egress_allow_private")
+    @classmethod
+    def _are_hosts(cls, value: str) -> str:
+        AddressPolicy.from_setting(value)
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        for part in filter(None, map(str.strip, value.split(","))):
+            ip_network(part)
+        return value
 
     @field_validator("webhook_secret_keys")
     @classmethod

@@ -46,6 +46,18 @@ async def test_a_failed_block_writes_nothing(db: Database) -> None:
     assert await lane_count(db) == 0
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_full_disk_is_called_so(db: Database) -> None:
+    async def fill() -> None:
+        async with db.begin() as connection:
+            await connection.execute(text("PRAGMA max_page_count = 1"))
+            await connection.execute(text("CREATE TABLE much AS SELECT zeroblob(10000000) AS bytes"))
+
+    with pytest.raises(ServiceError) as caught:
+        await fill()
+    assert (caught.value.code, "disk is full" in caught.value.detail) == (ErrorCode.UNAVAILABLE, True)
+
+
 async def test_our_own_mistakes_are_not_taken_for_an_outage(db: Database) -> None:
     async with db.begin() as connection:
         await connection.execute(insert(lanes).values(LANE))

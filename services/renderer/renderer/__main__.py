@@ -10,6 +10,7 @@ from renderer.egress.server import EgressServer, control_app
 from renderer.egress.settings import EgressSettings
 from renderer.settings import RendererSettings
 from runtime import logging, serving, telemetry
+from runtime.errors import ServiceError
 from runtime.settings import unusable
 
 _USAGE = "usage: python -m renderer [serve | egress]\n"
@@ -26,6 +27,9 @@ def main() -> None:
         status = command()
     except ValidationError as exc:
         sys.stderr.write(f"{' '.join(sys.argv[1:]) or 'renderer'}: {unusable(exc)}\n")
+        status = 1
+    except ServiceError as exc:
+        sys.stderr.write(f"{' '.join(sys.argv[1:]) or 'renderer'}: {exc.detail}\n")
         status = 1
     sys.exit(status)
 

@@ -17,15 +17,17 @@ from runtime.errors import ServiceError
 MAX_TRIES = 3
 """How often the credentials are given for one address before the login counts as failed."""
 
+# Fetch.enable refuses everything for one type that it does not know, and it does not know all that the protocol lists:
+# TextTrack, Manifest, Prefetch and SignedExchange among them.
 _TYPES = {
     "image": ("Image",),
-    "media": ("Media", "TextTrack"),
+    "media": ("Media",),
     "font": ("Font",),
     "stylesheet": ("Stylesheet",),
     "script": ("Script",),
     "xhr": ("XHR", "Fetch", "EventSource"),
     "websocket": (),  # Chromium never holds one; see renderer.visiting
-    "other": ("Other", "Ping", "Manifest", "Prefetch", "SignedExchange"),
+    "other": ("Other", "Ping", "CSPViolationReport"),
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, SecretStr, model_validator
 
 from renderer.egress.settings import EgressRules
+from runtime.settings import named
 from runtime.tunnels import ProxyAddress
 
 
@@ -85,4 +86,5 @@ class RendererSettings(EgressRules):
 
     def egress_service(self) -> ProxyAddress | None:
         """Return where the egress service is, None when the proxy runs in-process. Raises `ValueError`."""
-        return ProxyAddress.parse(self.egress_proxy_url) if self.egress_proxy_url else None
+        with named("EGRESS_PROXY_URL"):
+            return ProxyAddress.parse(self.egress_proxy_url) if self.egress_proxy_url else None

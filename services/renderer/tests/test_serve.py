@@ -265,7 +265,10 @@ def test_a_renderer_leaves_by_the_egress_service_or_not_at_all(site: Site, scrat
 @pytest.mark.parametrize(
     ("words", "variables", "status", "line"),
     [
-        (["egress"], {"EGRESS_ALLOWED_CLIENTS": "everyone"}, 1, "egress: Value error, 'everyone' does not appear"),
+        (["egress"], {"EGRESS_ALLOWED_CLIENTS": "everyone"}, 1, "egress: EGRESS_ALLOWED_CLIENTS: 'everyone' does not"),
+        (["egress"], {"EGRESS_OWN_RANGES": "ours"}, 1, "egress: EGRESS_OWN_RANGES: “ours” is not a network"),
+        ([], {"EGRESS_EXTRA_PORTS": "http"}, 1, "renderer: EGRESS_EXTRA_PORTS: invalid literal"),
+        ([], {"UNBLOCKER_PROXY_URL": "nonsense"}, 1, "renderer: UNBLOCKER_PROXY_URL is not an address such as http://"),
         (["egress"], {"PORT": "x"}, 1, "egress: PORT: Input should be a valid integer"),
         (["dance"], {}, 2, "usage: python -m renderer [serve | egress]"),
     ],

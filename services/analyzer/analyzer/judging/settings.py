@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 
 from contracts.analyze import Preset
 from runtime.settings import Settings
@@ -51,6 +51,21 @@ class ClaudeSettings(Settings):
     claude_bulk_bytes: int = Field(
         64_000_000, ge=1, description="bytes of pictures with which it does: they wait in memory"
     )
+
+    @field_validator("anthropic_api_key", "anthropic_api_keys")
+    @classmethod
+    def _can_be_sent(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
+        if not text.isascii() or not all(part.isprintable() for part in text.split()):
+            raise ValueError("has characters that no key has: was it pasted whole, and nothing else?")
+        return value
+
+    @field_validator("anthropic_api_key")
+    @classmethod
+    def _is_one(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value().split()) > 1:
+            raise ValueError("holds a blank: one key belongs here, more of them in ANTHROPIC_API_KEYS")
+        return value
 
     @property
     def enabled(self) -> bool:

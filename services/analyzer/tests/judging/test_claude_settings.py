@@ -3,6 +3,7 @@ from pydantic import SecretStr, ValidationError
 
 from analyzer.judging.settings import ClaudeSettings
 from contracts.analyze import Preset
+from runtime.settings import unusable
 
 
 @pytest.mark.parametrize(
@@ -46,3 +47,21 @@ def test_each_preset_steps_down_once() -> None:
     assert ClaudeSettings(claude_model_standard="m", claude_model_fast="m").ladder(Preset.STANDARD) == ("m",)
     with pytest.raises(ValueError, match="no model"):
         settings.ladder(Preset.RULES)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("ANTHROPIC_API_KEY", "sk-ant-geheim and more", "ANTHROPIC_API_KEY: holds a blank"),
+        ("ANTHROPIC_API_KEY", "sk-ant-geheim…", "ANTHROPIC_API_KEY: has characters that no key has"),
+        ("ANTHROPIC_API_KEYS", "sk-ant-a,sk-ant-geheim\x07", "ANTHROPIC_API_KEYS: has characters that no key has"),
+    ],
+)
+def test_a_key_that_was_pasted_wrongly_is_refused_unseen(
+    name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError) as caught:
+        ClaudeSettings()
+    assert unusable(caught.value).startswith(said)
+    assert "geheim" not in unusable(caught.value)

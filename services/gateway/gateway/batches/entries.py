@@ -7,13 +7,15 @@ from typing import IO
 
 from pydantic import Field
 
-from contracts.errors import ErrorCode
+from contracts.errors import ErrorCode, FieldError
 from contracts.wire import PublicInput
 from gateway.edge import bodies
 from gateway.jobs.states import Document
 from runtime.errors import ServiceError
 
 MAX_LINE = 65_536
+_NO_COLUMN = "The CSV has no column `url`: call the one with the addresses so, or put it first without a heading."
+_MISSING = FieldError(field="file", message="has no column `url`")
 
 
 class Entry(PublicInput):
@@ -37,7 +39,10 @@ def lines(file: IO[bytes]) -> Iterator[str]:
 
 
 def from_csv(text: Iterable[str]) -> Iterator[Entry]:
-    """Read the column `url` where the first line names one, and the first column otherwise."""
+    """Read the column `url` where the first line names one, and the first column otherwise.
+
+    Raises `ServiceError` (invalid_request) for what cannot be read, and for a table that names its columns, none `url`.
+    """
     column: int | None = None
     try:
         for row in csv.reader(text):
@@ -46,11 +51,18 @@ def from_csv(text: Iterable[str]) -> Iterator[Entry]:
                 column = names.index("url") if "url" in names else 0
                 if "url" in names:
                     continue
+                if _is_heading(names):
+                    raise ServiceError(ErrorCode.INVALID_REQUEST, _NO_COLUMN, errors=[_MISSING])
             cell = row[column].strip() if column < len(row) else ""
             if cell:
                 yield raw(cell)
     except csv.Error as error:
         raise ServiceError(ErrorCode.INVALID_REQUEST, f"The CSV cannot be read: {error}.") from error
+
+
+def _is_heading(cells: list[str]) -> bool:
+    """Tell several names from an address with notes behind it: one that is only mistyped has a dot in most cases."""
+    return len(cells) > 1 and not {".", ":", "/"} & set(cells[0])
 
 
 def from_ndjson(text: Iterable[str]) -> Iterator[Entry]:

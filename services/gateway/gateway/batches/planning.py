@@ -32,7 +32,7 @@ from gateway.jobs import enrichment
 from gateway.jobs.states import Document, Kind, Priority, is_light
 from gateway.orders import stored_form
 from gateway.settings import GatewaySettings
-from runtime import netguard
+from runtime import netguard, wording
 from runtime.errors import ServiceError
 from runtime.netguard import AddressPolicy, Target
 
@@ -189,7 +189,7 @@ def _validated(model: type[Model], options: Document) -> Model:
 
 def _fields(error: ValidationError) -> Iterator[FieldError]:
     for one in error.errors(include_input=False, include_context=False, include_url=False):
-        yield FieldError(field=".".join(["options", *map(str, one["loc"])]), message=one["msg"])
+        yield FieldError(field=".".join(["options", *map(str, one["loc"])]), message=wording.said(one))
 
 
 def _concurrency(asked: BatchAsked, work: Work) -> int:

@@ -19,6 +19,7 @@ from gateway.batches.entries import Entry
 from gateway.batches.schemas import BatchAsked, BatchCreate
 from gateway.edge import bodies
 from gateway.uploads import form
+from runtime import wording
 from runtime.errors import ServiceError
 
 _READ = 1024 * 1024
@@ -110,10 +111,10 @@ def _named() -> Iterator[None]:
         yield
     except ValidationError as error:
         found = error.errors(include_input=False, include_context=False, include_url=False)
-        fields = [FieldError(field=".".join(map(str, one["loc"])), message=one["msg"]) for one in found[:20]]
+        fields = [FieldError(field=".".join(map(str, one["loc"])), message=wording.said(one)) for one in found[:20]]
     else:
         return
-    detail = "; ".join(f"{one.field}: {one.message}" for one in fields[:3])
+    detail = "; ".join(f"{one.field}: {one.message}".removeprefix(": ") for one in fields[:3])
     raise ServiceError(ErrorCode.INVALID_REQUEST, detail, errors=fields)
 
 

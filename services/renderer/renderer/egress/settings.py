@@ -1,6 +1,7 @@
 """What may leave, how much of it, and by which way: the same settings for the service and for the one in-process."""
 
 import ipaddress
+from dataclasses import replace
 from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
@@ -10,7 +11,7 @@ from renderer.egress.budget import EgressLimits
 from runtime.addresses import IPNetwork
 from runtime.dialing import Reach, reach_directly
 from runtime.netguard import AddressPolicy
-from runtime.settings import Settings
+from runtime.settings import Settings, named
 from runtime.tunnels import ProxyAddress, Upstream
 
 
@@ -38,10 +39,13 @@ class EgressRules(Settings):
 
     def policy(self) -> AddressPolicy:
         """Return what may be opened. Raises `ValueError` naming the entry that cannot be read."""
-        ports = [int(port) for port in self.egress_extra_ports.split(",") if port.strip()]
-        return AddressPolicy.from_setting(
-            self.egress_allow_private, extra_ports=ports, own_ranges=self.egress_own_ranges
-        )
+        with named("EGRESS_EXTRA_PORTS"):
+            ports = [int(port) for port in self.egress_extra_ports.split(",") if port.strip()]
+        with named("EGRESS_ALLOW_PRIVATE"):
+            policy = AddressPolicy.from_setting(self.egress_allow_private, extra_ports=ports)
+        with named("EGRESS_OWN_RANGES"):
+            own = AddressPolicy.from_setting("", own_ranges=self.egress_own_ranges)
+        return replace(policy, own_ranges=own.own_ranges)
 
     def limits(self) -> EgressLimits:
         """Return the budgets of one job."""
@@ -50,7 +54,8 @@ class EgressRules(Settings):
     def reach(self) -> Reach:
         """Return how judged addresses are connected to. Raises `ValueError`."""
         upstream = self.egress_upstream_proxy.get_secret_value()
-        return Upstream(ProxyAddress.parse(upstream)) if upstream else reach_directly
+        with named("EGRESS_UPSTREAM_PROXY"):
+            return Upstream(ProxyAddress.parse(upstream)) if upstream else reach_directly
 
 
 class EgressSettings(EgressRules):
@@ -71,4 +76,7 @@ class EgressSettings(EgressRules):
 
     def clients(self) -> list[IPNetwork]:
         """Return the networks of allowed clients. Raises `ValueError`."""
-        return [ipaddress.ip_network(item.strip()) for item in self.egress_allowed_clients.split(",") if item.strip()]
+        with named("EGRESS_ALLOWED_CLIENTS"):
+            return [
+                ipaddress.ip_network(item.strip()) for item in self.egress_allowed_clients.split(",") if item.strip()
+            ]
