@@ -92,7 +92,7 @@ eval: setup ## How good the rules are (and Claude): make eval [ARGS="--ai-budget
 fuzz-api: setup ## Requests made up from the API's description, answers held to it: make fuzz-api [N=600 seconds]
 	@$(BIN)/python -m tests.fuzz_api $(or $(N),600) $(ARGS)
 
-.PHONY: soak burst hostile kills
+.PHONY: soak burst hostile kills breaker
 kills: setup ## Workers, renderer and Redis killed during a batch: make kills [N=10000]
 	@KILL_URLS=$(or $(N),10000) $(BIN)/python -m pytest tests/faults/test_batch_kill.py
 
@@ -104,6 +104,9 @@ burst: setup ## 200 clients at once: make burst [N=60 seconds]
 
 hostile: setup ## Pages that mean harm beside good ones: make hostile [N=3 rounds]
 	@$(BIN)/python -m tests.load hostile $(or $(N),3)
+
+breaker: setup ## 100 users on the cluster profile, a process killed every 20 s: make breaker [N=30 minutes]
+	@$(BIN)/python -m tests.load breaker $(or $(N),30)
 
 # --- maintenance -------------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -21,7 +20,7 @@ from gateway.migrate import migrate
 from tests.bench.fetch import site
 from tests.fixtures.fleet import Fleet, served
 from tests.fixtures.postgres import Postgres
-from tests.fixtures.programs import Program, running
+from tests.fixtures.programs import Program, free_port, running
 from tests.fixtures.redis import RedisServer
 
 URLS = int(os.environ.get("KILL_URLS", "90"))
@@ -74,12 +73,6 @@ class World:
             assert self.client.get(line["artifacts"]["html"]["links"]["self"]).status_code == 200
         used = {quota["kind"]: quota["used"] for quota in self.client.get("/v1/tenant").json()["today"]}
         assert used["capture"] == len(self.listed)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -6,7 +6,6 @@ One API and one worker live through all of it; each fault has its own clients, w
 import asyncio
 import os
 import signal
-import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +22,7 @@ from tests.fixtures.fleet import Fleet, served
 from tests.fixtures.history import History, check
 from tests.fixtures.postgres import Postgres, running_postgres
 from tests.fixtures.postgres_wire import Wire, wired
-from tests.fixtures.programs import Program, running
+from tests.fixtures.programs import Program, free_port, running
 from tests.fixtures.redis import RedisServer
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(170)]
@@ -82,12 +81,6 @@ def world(postgres: Postgres, redis_process: RedisServer, tmp_path_factory: pyte
                 lambda command: stack.enter_context(running(command, environment, folder / "log")), ("api", "worker")
             )
         yield World(api, wire, postgres, redis_process, url)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

@@ -7,18 +7,24 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from tests.load.bounds import Report
+from tests.load.breaker import breaker
 from tests.load.burst import burst
 from tests.load.hostile import hostile
 from tests.load.soak import soak
 
-SUITES: dict[str, Callable[[int], Coroutine[Any, Any, Report]]] = {"soak": soak, "burst": burst, "hostile": hostile}
+SUITES: dict[str, Callable[[int], Coroutine[Any, Any, Report]]] = {
+    "soak": soak,
+    "burst": burst,
+    "hostile": hostile,
+    "breaker": breaker,
+}
 
 
 def main() -> None:
     """Run and report."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("suite", choices=SUITES)
-    arguments.add_argument("size", type=int, help="renders, seconds or rounds")
+    arguments.add_argument("size", type=int, help="renders, seconds, rounds or minutes")
     chosen = arguments.parse_args()
     report = asyncio.run(SUITES[chosen.suite](chosen.size))
     report.print()

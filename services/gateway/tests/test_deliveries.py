@@ -28,6 +28,7 @@ from gateway.tables import (
     webhook_deliveries,
     webhook_endpoints,
     webhook_events,
+    webhook_lanes,
     webhook_secrets,
 )
 from gateway.times import now_plus
@@ -36,6 +37,7 @@ from runtime.dialing import DialLimits
 from runtime.guarded import guarded_transport
 from runtime.netguard import AddressPolicy
 from tests.fixtures.couriers import LEASE, SECRET, Rounds, announced, claimed, endpoint, let_pass, only, rows_of
+from tests.fixtures.programs import free_port
 from tests.fixtures.receiver import Answer, Receiver, hangs_up, is_silent, receiving, says
 
 pytestmark = pytest.mark.anyio
@@ -123,6 +125,27 @@ def test_each_attempt_is_signed_for_its_own_moment_in_utc_and_by_every_valid_sec
     assert set(later["webhook-signature"].split()).isdisjoint(headers["webhook-signature"].split())
     for secret in secrets:
         Webhook(secret).verify(b"{}", signed_headers("evt_1", b"{}", secrets))
+
+
+async def test_an_egress_that_is_down_costs_no_attempt_and_is_not_the_receivers_fault(
+    db: Database, courier: Courier, receiver: Receiver
+) -> None:
+    event_id = await announced(db, Recipient(await endpoint(db, receiver.url), None))
+    way_out = {"egress_proxy_url": f"http://127.0.0.1:{free_port()}"}
+    cut_off = Courier("w2", db, LocalHints(), courier._settings.model_copy(update=way_out))
+    deliver = Rounds(cut_off, db)
+    for _ in range(schedule.ATTEMPTS + 1):
+        assert await deliver() == 1
+        assert await deliver() == 0, "an outage is no reason to knock without a pause"
+        await let_pass(db, timedelta(seconds=10))
+    row = await only(db)
+    assert (row.state, row.attempt) == ("pending", 0)
+    assert await rows_of(db, webhook_lanes) == []
+    assert await Rounds(courier, db)() == 1
+    assert [got.headers["webhook-id"] for got in receiver.got] == [event_id]
+    assert (await only(db)).state == "delivered"
+    assert cut_off._transport is not None
+    await cut_off._transport.aclose()
 
 
 async def test_after_the_last_attempt_it_has_failed(db: Database, deliver: Rounds, receiver: Receiver) -> None:

@@ -99,11 +99,11 @@ class Launcher:
             raise _unavailable(f"Unset {_LOOPBACK_BYPASS}: with it, pages reach this machine's own services.")
         if self._settings.renderer_sandbox == "off":
             log.warning("sandbox_off", remedy="unset RENDERER_SANDBOX; pages now run without Chromium's sandbox")
-        self._playwright = await async_playwright().start()
+        self._make_root()
         try:
+            self._playwright = await _started_in(self._root)
             self._binary = self._find()
             self._check_user()
-            self._make_root()
             self._watch()
         except BaseException:
             await self.__aexit__()
@@ -191,7 +191,7 @@ class Launcher:
             # A driver that died takes its browsers with it; the pool starts new ones, and they need a new driver.
             if not await _answers(self._playwright):
                 log.error("playwright_driver_died")
-                self._playwright = await async_playwright().start()
+                self._playwright = await _started_in(self._root)
             return self._playwright
 
     def _environment(self, folder: Path) -> dict[str, str | float | bool]:
@@ -233,6 +233,28 @@ class Launcher:
         self._root.chmod(0o711)
         self._lock = os.open(self._root, os.O_RDONLY | os.O_CLOEXEC)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
+
+
+async def _started_in(folder: Path) -> Playwright:
+    """Start Playwright's driver with its temporary files in `folder`, so that whoever clears that clears them as well.
+
+    It takes its environment from ours and offers no other way.
+    """
+    tempfile.gettempdir()  # found once and kept, so that nothing else here follows
+    with _environ("TMPDIR", str(folder)):
+        return await async_playwright().start()
+
+
+@contextmanager
+def _environ(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        os.environ.pop(name)
+        if before is not None:
+            os.environ[name] = before
 
 
 def _sweep(scratch: Path) -> None:

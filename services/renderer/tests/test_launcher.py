@@ -65,6 +65,27 @@ def test_a_setting_that_undoes_the_proxy_is_refused(monkeypatch: pytest.MonkeyPa
     assert "Unset PLAYWRIGHT_DISABLE_FORCED" in refusal(RendererSettings(renderer_scratch=scratch)).detail
 
 
+def test_all_that_playwright_writes_goes_with_the_renderers_own_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, scratch: Path
+) -> None:
+    """A renderer that is killed leaves that folder to its watchdog, and nothing else anywhere."""
+
+    def look() -> None:
+        assert [*tmp_path.iterdir()] == []
+        assert [*scratch.glob("cro-renderer-*/playwright*")] != []
+
+    async def test() -> None:
+        async with Launcher(RendererSettings(renderer_scratch=scratch)) as one:
+            started = await one.launch(9)
+            look()
+            await started.aclose()
+
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    asyncio.run(test())
+    assert os.environ["TMPDIR"] == str(tmp_path)
+    assert [*scratch.iterdir()] == []
+
+
 def test_a_folder_that_chromiums_user_may_not_enter_is_named(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("NOT TESTED: only root changes the user")

@@ -184,10 +184,10 @@ async def _secrets(db: AsyncConnection, rows: Sequence[Row[Any]]) -> dict[tuple[
 _BACK = {"state": "pending", "worker_id": null(), "lease_until": null(), "run_at": now_plus()}
 
 
-async def release(db: AsyncConnection, parcel: Parcel) -> bool:
-    """Give a delivery back without spending an attempt. False: it was no longer ours."""
+async def release(db: AsyncConnection, parcel: Parcel, wait: timedelta = timedelta()) -> bool:  # immutable
+    """Give a delivery back without spending an attempt, to be tried after `wait`. False: it was no longer ours."""
     ours = (d.c.id == parcel.id) & (d.c.fence == parcel.fence) & IS_SENDING
-    statement = update(d).where(ours).values({**_BACK, "attempt": d.c.attempt - 1})
+    statement = update(d).where(ours).values({**_BACK, "attempt": d.c.attempt - 1, "run_at": now_plus(wait)})
     return bool((await db.execute(statement)).rowcount)
 
 

@@ -29,6 +29,7 @@ from runtime.tunnels import ProxyAddress
 log = structlog.get_logger(__name__)
 
 _SWEEP_S = 5.0
+_AWAY = timedelta(seconds=5)
 _POLL_S = 0.5
 _FORGET_EVERY = 60  # sweeps
 _CONNECT_S = 10.0
@@ -146,6 +147,11 @@ class Courier:
         attempt = await self._attempt(parcel)
         metrics.WEBHOOK_ATTEMPTS.labels(attempt.verdict.value).inc()
         metrics.WEBHOOK_SECONDS.observe(attempt.ms / 1_000)
+        if attempt.verdict is Verdict.AWAY:
+            # Nobody's fault but ours: neither the schedule nor the receiver's record may suffer for it.
+            log.warning("webhook_way_out_down", reason=attempt.detail)
+            await self._give_back(parcel, _AWAY)
+            return
         patience = timedelta(days=self._settings.webhook_disable_days)
         settled = await self._db.insist(lambda db: records.settle(db, parcel, attempt, patience), self._settings.lease)
         if not settled.ours:
@@ -197,11 +203,11 @@ class Courier:
             )
         return self._transport
 
-    async def _give_back(self, parcel: Parcel) -> None:
+    async def _give_back(self, parcel: Parcel, wait: timedelta = timedelta()) -> None:  # immutable
         # If this write fails, the lease runs out.
         try:
             async with self._db.begin() as db:
-                await claims.release(db, parcel)
+                await claims.release(db, parcel, wait)
         except ServiceError as error:
             log.warning("webhook_not_given_back", reason=error.reason)
 

@@ -31,6 +31,7 @@ class Verdict(StrEnum):
     FAILED = "failed"
     THROTTLED = "throttled"
     GONE = "gone"
+    AWAY = "away"  # our own way out is down: the receiver was not asked
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,8 @@ def _judged(response: httpx2.Response, answer: bytes, begun: float) -> Attempt:
 
 
 def _unsent(code: ErrorCode, detail: str, begun: float) -> Attempt:
-    return Attempt(Verdict.FAILED, error=code, detail=detail, ms=_ms(begun))
+    verdict = Verdict.AWAY if code is ErrorCode.UNAVAILABLE else Verdict.FAILED
+    return Attempt(verdict, error=code, detail=detail, ms=_ms(begun))
 
 
 def _ms(begun: float) -> int:
