@@ -6,7 +6,7 @@ import pytest
 
 from tests.fixtures.redis import server_binary
 from tests.fixtures.s3 import versitygw_binary
-from tests.load.breaker import Plan, broken
+from tests.load.breaker.crowd import Plan, broken
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from tests.load.bounds import Report
-from tests.load.breaker import breaker
+from tests.load.breaker.crowd import breaker
 from tests.load.burst import burst
 from tests.load.hostile import hostile
 from tests.load.soak import soak

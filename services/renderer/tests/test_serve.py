@@ -199,7 +199,7 @@ def test_a_stop_lets_running_and_waiting_jobs_finish_and_takes_no_more(site: Sit
         answers: list[httpx2.Response] = []
 
         def ask(path: str) -> None:
-            body = {"url": site.url(path), "outputs": [{"kind": "screenshot"}], "budget_ms": 4_000}
+            body = {"url": site.url(path), "outputs": [{"kind": "screenshot"}], "budget_ms": 8_000}
             answers.append(httpx2.post(f"{base}/render", json=body, trust_env=False, timeout=60))
 
         threads = [threading.Thread(target=ask, args=(path,)) for path in ("/never?drained", "/static?drained")]
@@ -209,6 +209,7 @@ def test_a_stop_lets_running_and_waiting_jobs_finish_and_takes_no_more(site: Sit
         threads[1].start()
         while httpx2.get(f"{base}/pressure", trust_env=False).json()["queued"] < 1:
             assert server.poll() is None
+            assert threads[0].is_alive(), "its budget ended before the other was seen to wait"
         server.terminate()
         for thread in threads:
             thread.join(60)

@@ -11,8 +11,8 @@ from cro_analyzer import AnalysisRead, ApiError, AsyncClient, CaptureRead, CroEr
 from cro_analyzer.asking import Document, Screenshot
 from cro_analyzer.errors import ConflictError
 from cro_analyzer.models.analyses import Preset
-from tests.load.breaker_ledger import Ledger
-from tests.load.breaker_pages import Marked, Pages, looks_like
+from tests.load.breaker.ledger import Ledger
+from tests.load.breaker.pages import Marked, Pages, looks_like
 
 _REFUSALS = frozenset({429, 503})
 _PATIENCE_S = 900.0

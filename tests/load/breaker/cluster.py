@@ -19,8 +19,8 @@ from tests.fixtures.receiver import Receiver, receiving
 from tests.fixtures.redis import RedisServer, running_redis
 from tests.fixtures.s3 import running_versitygw
 from tests.fixtures.site import Site, serving
-from tests.load.breaker_door import Door
-from tests.load.breaker_members import Member, Recipe, member
+from tests.load.breaker.door import Door
+from tests.load.breaker.members import Member, Recipe, member
 
 SLOTS = 2
 """Browsers of each of the two renderers."""

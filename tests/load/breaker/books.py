@@ -28,9 +28,9 @@ from gateway.tables import (
     webhook_events,
 )
 from runtime.errors import ServiceError
-from tests.load.breaker_cluster import Cluster
-from tests.load.breaker_ledger import Ledger
-from tests.load.breaker_pages import looks_like
+from tests.load.breaker.cluster import Cluster
+from tests.load.breaker.ledger import Ledger
+from tests.load.breaker.pages import looks_like
 
 _FINAL = ("succeeded", "failed", "cancelled")
 _UNTOLD = ("pending", "sending")

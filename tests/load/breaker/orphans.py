@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.load.breaker_cluster import Cluster
+from tests.load.breaker.cluster import Cluster
 
 _PR_SET_CHILD_SUBREAPER = 36
 _LEAVE_S = 35.0

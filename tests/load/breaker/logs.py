@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 
-from tests.load.breaker_cluster import Cluster
+from tests.load.breaker.cluster import Cluster
 
 _LOUD = frozenset({"error", "critical"})
 

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 
 from cro_analyzer import AsyncClient
 from tests.load.bounds import Report, p95
-from tests.load.breaker_books import Books
-from tests.load.breaker_cluster import LEASE_S, Cluster, cluster
-from tests.load.breaker_killer import Killer
-from tests.load.breaker_ledger import Ledger
-from tests.load.breaker_logs import complaints
-from tests.load.breaker_orphans import Strays, adopting, settled, survivors
-from tests.load.breaker_pages import Pages
-from tests.load.breaker_slots import stuck
-from tests.load.breaker_users import Customer
+from tests.load.breaker.books import Books
+from tests.load.breaker.cluster import LEASE_S, Cluster, cluster
+from tests.load.breaker.killer import Killer
+from tests.load.breaker.ledger import Ledger
+from tests.load.breaker.logs import complaints
+from tests.load.breaker.orphans import Strays, adopting, settled, survivors
+from tests.load.breaker.pages import Pages
+from tests.load.breaker.slots import stuck
+from tests.load.breaker.users import Customer
 
 MEMORY = 0.20
 ENOUGH_FOR_MEMORY_S = 600.0

@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tests.load.breaker_pages import Marked
+from tests.load.breaker.pages import Marked
 
 
 @dataclass

@@ -8,8 +8,8 @@ from contextlib import suppress
 
 import psutil
 
-from tests.load.breaker_cluster import Cluster
-from tests.load.breaker_members import Member, a_browser
+from tests.load.breaker.cluster import Cluster
+from tests.load.breaker.members import Member, a_browser
 
 _REDIS, _BROWSER = "redis", "browser"
 _KILL, _STOP, _TERM = "SIGKILL", "SIGSTOP", "SIGTERM"

@@ -6,9 +6,9 @@ import time
 import httpx2
 
 from cro_analyzer import AsyncClient
-from tests.load.breaker_cluster import SLOTS, Cluster
-from tests.load.breaker_members import Member
-from tests.load.breaker_pages import Pages
+from tests.load.breaker.cluster import SLOTS, Cluster
+from tests.load.breaker.members import Member
+from tests.load.breaker.pages import Pages
 
 _ROUNDS = 4
 _FREE_S = 60.0
