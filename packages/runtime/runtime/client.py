@@ -36,6 +36,10 @@ class ServiceClient:
         self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
         """Close the connections."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
         await self._http.aclose()
 
     async def post(self, path: str, body: BaseModel, answer: type[Answer], budget: timedelta) -> Answer:

@@ -21,6 +21,7 @@ from gateway.broker import Broker
 from gateway.db import Database
 from gateway.hints import Hints, LocalHints
 from gateway.pipeline import Ports
+from gateway.renderers import Renderers
 from gateway.settings import GatewaySettings
 from gateway.shared_hints import SharedHints
 from gateway.tenants import store as tenants
@@ -105,7 +106,7 @@ async def work(settings: GatewaySettings) -> None:
         db = Database(settings.database_url)
         stack.push_async_callback(db.aclose)
         ports = Ports(
-            renderer=await stack.enter_async_context(ServiceClient("renderer", settings.renderer_url)),
+            renderer=await stack.enter_async_context(Renderers(settings.renderer_url)),
             analyzer=await stack.enter_async_context(ServiceClient("analyzer", settings.analyzer_url)),
             blobs=open_store(settings),
         )

@@ -14,6 +14,7 @@ from gateway.db import Database, Write
 from gateway.gathering import Gathering
 from gateway.jobs.states import Claimed, LeaseLostError, Stage
 from gateway.metrics import WORK_SECONDS
+from gateway.renderers import Renderers
 from gateway.room import Room
 from gateway.settings import GatewaySettings
 from runtime.client import ServiceClient
@@ -27,7 +28,7 @@ T = TypeVar("T")
 class Ports:
     """The other services, as a worker sees them."""
 
-    renderer: ServiceClient
+    renderer: Renderers | ServiceClient
     analyzer: ServiceClient
     blobs: BlobStore
 

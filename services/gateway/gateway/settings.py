@@ -51,7 +51,10 @@ class GatewaySettings(AccessSettings):
     cdn_key_id: str = Field("", description="id of the public key in the distribution's trusted key group")
     cdn_private_key_file: str = Field("", description="PEM file with the RSA key that belongs to CDN_KEY_ID")
 
-    renderer_url: str = Field("http://127.0.0.1:9000", description="where the worker finds the renderer")
+    renderer_url: str = Field(
+        "http://127.0.0.1:9000",
+        description="where the worker finds the renderers, with commas between several; every address of a name is one",
+    )
     analyzer_url: str = Field("http://127.0.0.1:9100", description="where the worker finds the analyzer")
     render_budget_seconds: int = Field(60, ge=5, le=115, description="longest render")
     capture_budget_seconds: int = Field(60, ge=5, le=115, description="longest capture, all its tiers together")
@@ -207,13 +210,18 @@ class GatewaySettings(AccessSettings):
             raise ValueError("must be redis://host:6379/0, rediss://… or unix:///socket")
         return value
 
-    @field_validator("renderer_url", "analyzer_url", "blobs_base_url", "public_url")
+    @field_validator("renderer_url")
+    @classmethod
+    def _are_origins(cls, value: str) -> str:
+        origins = [_origin(part) for part in map(str.strip, value.split(",")) if part]
+        if not origins:
+            raise ValueError("must be http://host:port or https://host")
+        return ",".join(origins)
+
+    @field_validator("analyzer_url", "blobs_base_url", "public_url")
     @classmethod
     def _is_an_origin(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
-            raise ValueError("must be http://host:port or https://host")
-        return value
+        return _origin(value)
 
     @field_validator("egress_allow_private")
     @classmethod
@@ -288,3 +296,10 @@ class GatewaySettings(AccessSettings):
         Longer than a lease: if nobody else took the job during the outage, what was paid for is not lost.
         """
         return 4 * self.lease
+
+
+def _origin(value: str) -> str:
+    parts = urlsplit(value)
+    if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+        raise ValueError("must be http://host:port or https://host")
+    return value

@@ -20,6 +20,7 @@ from gateway.hints import QUEUE, cancel_topic
 from gateway.jobs import intake, leases
 from gateway.jobs.states import NewJob, State
 from gateway.tables import jobs, results
+from runtime.client import ServiceClient
 from runtime.errors import ServiceError
 from tests.fixtures.gateway import Platform
 
@@ -385,6 +386,7 @@ async def test_the_trace_of_the_request_reaches_the_renderer(platform: Platform)
     async with platform.parts.db.begin() as db:
         job_id = await intake.enqueue(db, NewJob("local", URL, Preset.RULES, trace=trace))
     seen: list[str] = []
+    assert isinstance(platform.ports.renderer, ServiceClient)
     send = platform.ports.renderer._http.send
 
     async def watched(request: Any, **options: Any) -> Any:  # noqa: ANN401  # the client's own signature

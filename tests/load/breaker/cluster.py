@@ -42,7 +42,7 @@ class Servers:
 
 @dataclass(frozen=True)
 class Cluster:
-    """All of it. `api` and `renderers` are the doors that stand before two processes each."""
+    """All of it. `api` is the door that stands before two processes."""
 
     servers: Servers
     members: list[Member]
@@ -144,12 +144,11 @@ async def cluster(lease_s: float = LEASE_S) -> AsyncIterator[Cluster]:
     async with AsyncExitStack() as stack:
         servers = await stack.enter_async_context(_servers())
         egress, fake, analyzer, renderers = _backends(servers)
-        drawing = await stack.enter_async_context(balancing(Door(one.port for one in renderers)))
         working = {
             **servers.settings,
             "TMPDIR": str(servers.folder / "tmp"),
             "LOG_LEVEL": "WARNING",
-            "RENDERER_URL": drawing,
+            "RENDERER_URL": ",".join(one.origin for one in renderers),
             "ANALYZER_URL": analyzer.origin,
             "EGRESS_PROXY_URL": egress.origin,
             "LEASE_SECONDS": str(lease_s),

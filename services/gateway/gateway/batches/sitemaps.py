@@ -20,6 +20,7 @@ from gateway.batches.store import Reject
 from gateway.db import Database
 from gateway.jobs import confidential, expansion
 from gateway.jobs.states import Claimed, LeaseLostError
+from gateway.renderers import Renderers
 from gateway.settings import GatewaySettings
 from runtime import netguard
 from runtime.client import ServiceClient
@@ -77,7 +78,7 @@ class Sitemaps:
     """What the worker needs to turn a sitemap into the URLs of a batch."""
 
     db: Database
-    renderer: ServiceClient
+    renderer: Renderers | ServiceClient
     settings: GatewaySettings
 
     async def run(self, job: Claimed) -> None:
