@@ -20,13 +20,21 @@ _KEPT_S = 4.0
 class ServiceClient:
     """One other service, over HTTP or, with an ASGI transport, in this process."""
 
-    def __init__(self, name: str, base_url: str, transport: httpx2.AsyncBaseTransport | None = None) -> None:
-        """Name the service for error texts; `transport` replaces the network."""
+    def __init__(
+        self, name: str, base_url: str, transport: httpx2.AsyncBaseTransport | None = None, *, host: str = ""
+    ) -> None:
+        """Name the service for error texts; `transport` replaces the network, `host` the name that it is called by."""
         self._name = name
         # As many connections as there are calls at once, all of them kept: a worker makes hundreds. It lets go of an
         # idle one before the other side does, which is after 5 s.
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=_KEPT_S)
-        self._http = httpx2.AsyncClient(base_url=base_url, transport=transport, trust_env=False, limits=limits)
+        self._http = httpx2.AsyncClient(
+            base_url=base_url,
+            transport=transport,
+            trust_env=False,
+            limits=limits,
+            headers={"host": host} if host else None,
+        )
 
     async def __aenter__(self) -> Self:
         """Use as a context manager to close the connections."""

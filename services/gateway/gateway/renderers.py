@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_address
@@ -160,7 +160,7 @@ class Renderers:
             return
         async with self._looking:
             if self._clock() - self._looked >= _LOOK_S:
-                await self._meet([origin for url in self._urls for origin in await self._origins(url)])
+                await self._meet({origin: url for url in self._urls for origin in await self._origins(url)})
                 self._looked = self._clock()
 
     async def _origins(self, url: SplitResult) -> list[str]:
@@ -175,11 +175,12 @@ class Renderers:
             return list(self._known) or [url.geturl()]
         return [f"http://[{one}]:{port}" if ":" in one else f"http://{one}:{port}" for one in addresses]
 
-    async def _meet(self, origins: list[str]) -> None:
+    async def _meet(self, origins: Mapping[str, SplitResult]) -> None:
+        """Take on who is new, under the name that it was found by, and let go who is gone."""
         gone = {origin: one for origin, one in self._known.items() if origin not in origins}
-        for origin in origins:
+        for origin, url in origins.items():
             if origin not in self._known:
-                self._known[origin] = _Renderer(ServiceClient("renderer", origin))
+                self._known[origin] = _Renderer(ServiceClient("renderer", origin, host=url.netloc))
         for origin, one in gone.items():
             del self._known[origin]
             self._leaving.add(one)

@@ -8,6 +8,8 @@ from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 import pytest
+from fastapi import FastAPI, Request, Response
+from starlette.middleware.base import RequestResponseEndpoint
 
 from contracts.errors import ErrorCode
 from contracts.outputs import ScreenshotOutput
@@ -40,6 +42,7 @@ class Stub(Fleet):
         super().__init__(before_render=self._hold)
         self.change_render = {"pool": pool or PoolState(slots=4, free=4)}
         self.orders = 0
+        self.hosts: set[str] = set()
         self.refuses = False
         self.arrived = threading.Semaphore(0)
         self.go = threading.Event()
@@ -51,6 +54,16 @@ class Stub(Fleet):
         self.orders += 1
         self.arrived.release()
         await asyncio.to_thread(self.go.wait, 60)
+
+    def renderer(self) -> FastAPI:
+        app = super().renderer()
+
+        @app.middleware("http")
+        async def note(request: Request, call_next: RequestResponseEndpoint) -> Response:
+            self.hosts.add(request.headers["host"])
+            return await call_next(request)
+
+        return app
 
     async def has(self, orders: int) -> None:
         for _ in range(orders):
@@ -184,6 +197,7 @@ async def test_every_address_of_a_name_is_a_renderer_and_comes_and_goes_with_it(
                 await post(renderers)
                 await post(renderers)
     assert (first.orders, second.orders) == (2, 4)
+    assert first.hosts | second.hosts == {f"renderer:{port}"}
 
 
 async def test_one_that_is_gone_may_finish() -> None:
