@@ -76,18 +76,14 @@ def test_an_empty_database_is_said(tmp_path: Path) -> None:
     assert (found.verdict, found.remedy) == (Verdict.WRONG, "python -m gateway migrate")
 
 
-@pytest.mark.parametrize("url", ["postgresql+asyncpg://me:secret@127.0.0.1:9/cro", "nonsense"])
-def test_a_database_that_is_away_is_said_without_its_password(tmp_path: Path, url: str) -> None:
-    found = look(checks.database, machine(tmp_path, database_url=url))
+def test_a_database_that_is_away_is_said_without_its_password(tmp_path: Path) -> None:
+    found = look(checks.database, machine(tmp_path, database_url="postgresql+asyncpg://me:secret@127.0.0.1:9/cro"))
     assert found.verdict is Verdict.WRONG
     assert "secret" not in f"{found.found}{found.remedy}"
     assert found.remedy
 
 
-@pytest.mark.parametrize(
-    ("url", "verdict"),
-    [("", Verdict.UNUSED), ("redis://:secret@127.0.0.1:9/0", Verdict.DOUBT), ("http://x", Verdict.WRONG)],
-)
+@pytest.mark.parametrize(("url", "verdict"), [("", Verdict.UNUSED), ("redis://:secret@127.0.0.1:9/0", Verdict.DOUBT)])
 def test_redis(tmp_path: Path, url: str, verdict: Verdict) -> None:
     found = look(checks.redis, machine(tmp_path, redis_url=url))
     assert found.verdict is verdict

@@ -8,6 +8,7 @@ from ipaddress import ip_network
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
+from sqlalchemy import make_url
 
 from contracts import thresholds
 from contracts.analyze import Overrides
@@ -199,14 +200,19 @@ class GatewaySettings(AccessSettings):
     @field_validator("database_url")
     @classmethod
     def _is_a_database(cls, value: str) -> str:
+        wanted = "must be postgresql+asyncpg://user:password@host/name or sqlite+aiosqlite:///file"
         if not value.startswith(_DATABASES):
-            raise ValueError("must be postgresql+asyncpg://user:password@host/name or sqlite+aiosqlite:///file")
+            raise ValueError(wanted)
+        try:
+            make_url(value)
+        except ValueError as exc:
+            raise ValueError(wanted) from exc  # a port that is no number
         return value
 
     @field_validator("redis_url")
     @classmethod
     def _is_a_redis(cls, value: str) -> str:
-        if value and not value.startswith(_REDIS):
+        if value and not (value.startswith(_REDIS) and _has_a_port(value)):
             raise ValueError("must be redis://host:6379/0, rediss://… or unix:///socket")
         return value
 
@@ -298,8 +304,16 @@ class GatewaySettings(AccessSettings):
         return 4 * self.lease
 
 
+def _has_a_port(url: str) -> bool:
+    """Say whether a URL's port can be used; most have none, and mean the usual one."""
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
+
+
 def _origin(value: str) -> str:
     parts = urlsplit(value)
-    if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+    if value and (parts.scheme not in {"http", "https"} or not parts.hostname or not _has_a_port(value)):
         raise ValueError("must be http://host:port or https://host")
     return value

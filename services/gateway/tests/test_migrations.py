@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -174,3 +176,12 @@ def test_a_downgrade_takes_the_captures_and_nothing_else(empty_url: str) -> None
     assert in_transaction(empty_url, down) == ["an_done"]
     migrate(empty_url)
     assert in_transaction(empty_url, _differences) == []
+
+
+def test_a_writer_that_hangs_keeps_no_process_from_starting(tmp_path: Path) -> None:
+    file = tmp_path / "cro.db"
+    migrate(f"sqlite+aiosqlite:///{file}")
+    with closing(sqlite3.connect(file, isolation_level=None)) as hanging:
+        hanging.execute("BEGIN IMMEDIATE")
+        migrate(f"sqlite+aiosqlite:///{file}")
+        hanging.execute("ROLLBACK")

@@ -16,6 +16,10 @@ from runtime.settings import unusable
     [
         ("database_url", "geheim", "must be postgresql+asyncpg://user:password@host/name or sqlite+aiosqlite:///file"),
         ("database_url", "postgresql://u:geheim@host/db", "must be postgresql+asyncpg://"),
+        ("database_url", "postgresql+asyncpg://u:geheim@host:port/db", "must be postgresql+asyncpg://"),
+        ("redis_url", "redis://:geheim@host:port/0", "must be redis://host:6379/0"),
+        ("renderer_url", "http://renderer:port", "must be http://host:port or https://host"),
+        ("renderer_url", "http://renderer-1:9000, renderer-2", "must be http://host:port or https://host"),
         ("redis_url", "geheim:6379", "must be redis://host:6379/0"),
         ("log_level", "LOUD", "must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL"),
         ("trusted_proxies", "10.0.0.0/8,lan", "'lan' does not appear to be an IPv4 or IPv6 network"),
